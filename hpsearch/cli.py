@@ -273,7 +273,7 @@ def _list(parsed: argparse.Namespace) -> int:
 def _sync(parsed: argparse.Namespace) -> int:
     from hpsearch.study.existing import sync
 
-    for study, sent in sync(_name(parsed), overrides=parsed.words, config_dirs=parsed.config_dir).items():
+    for study, sent in sync(_name(parsed), overrides=parsed.words, config_dirs=parsed.config_dir, note=say).items():
         say(f"{study}: {f'{sent} event files sent' if sent else 'everything was sent before'}")
     return 0
 

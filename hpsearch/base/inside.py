@@ -8,7 +8,8 @@ from pathlib import Path
 from hpsearch.base.errors import ConfigError, StorageError
 from hpsearch.base.media import MEDIA
 
-_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,254}")
+_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,254}(@[0-9a-f]{4,32})?")
+"""That of a folder; behind an @, for one among several of a tracking store, the beginning of its uid."""
 _TRIALS = "trials"
 _OURS = re.compile(rf"({MEDIA}|settings\.\w+|(log|layers|last|best|end|samples|reports|resume)\.\w+)")
 """Files of ours in the folder of a trial."""

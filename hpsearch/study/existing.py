@@ -3,7 +3,7 @@
 What writes reports is imported where one is written: one that is up to date is found at once.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -138,14 +138,19 @@ def list_studies() -> list[StudySummary]:
 
 
 def sync(
-    name: str | None = None, *, overrides: Sequence[str] = (), config_dirs: Sequence[str | Path] = ()
+    name: str | None = None,
+    *,
+    overrides: Sequence[str] = (),
+    config_dirs: Sequence[str | Path] = (),
+    note: Callable[[str], None] | None = None,
 ) -> dict[str, int]:
-    """Send what event files hold and the tracking store does not.
+    """Send what event files hold and the tracking store does not, which is asked what it has.
 
     Args:
         name: of the study; None: every study of the working folder.
         overrides: of the tracker: where to send.
         config_dirs: folders with configuration of your own.
+        note: is told what stays unsent, because its runs were deleted in the store or the store never takes it.
 
     Returns:
         The number of event files sent, by study; a running study is left to its driver, and refused when it is named.
@@ -161,7 +166,10 @@ def sync(
     for folder in [study_folder(name)] if name else [summary.folder for summary in list_studies()]:
         try:
             with folder_lock(folder):
-                sent[folder.name] = send(folder, tracker.get("uri"), tracker.get("artifacts"))
+                told = list[str]()
+                sent[folder.name] = send(folder, tracker.get("uri"), tracker.get("artifacts"), told.append)
+            for text in told if note else ():
+                note(f"{folder.name}: {text}")
         except BusyError:
             if name:
                 raise
@@ -187,7 +195,10 @@ def open_ui(
         The exit code.
     """
     from hpsearch.study.specs import STORE, compose_place
+    from hpsearch.study.tables import own_uid
     from hpsearch.tracking.ui import serve
 
     tracker = compose_place("ui", overrides, config_dirs, STORE).config["tracker"]
-    return serve(tracker.get("uri"), tracker.get("artifacts"), port=port, study=name)
+    return serve(
+        tracker.get("uri"), tracker.get("artifacts"), port=port, study=name, uid=own_uid(name) if name else None
+    )

@@ -39,6 +39,7 @@ from hpsearch.study.workers import Checked, Workers
 from hpsearch.tracking.base import Tracker
 from hpsearch.tracking.damage import mend_events, strangers
 from hpsearch.tracking.events import STUDY, read_study
+from hpsearch.tracking.identity import SUPERSEDES, lineage
 from hpsearch.tracking.machine import environment, git_state
 from hpsearch.tracking.record import Record, uid_on_record
 from hpsearch.trial.build import objective_of
@@ -91,8 +92,9 @@ class StudySession:
         self.record: Record
         self.observer = observer
         self._restart = restart or config["study"]["restart"] or has_no_score(self.folder, config)
-        self._claimed, self._moved = False, False
+        self._claimed = False
         self._guard: Callable[[], None]
+        self._superseded: list[str] = []
         self._in_turn = in_turn
         self._stack = ExitStack()
         self._concluded = False
@@ -151,7 +153,7 @@ class StudySession:
         else:
             self.folder, self._guard = self._stack.enter_context(single_lock(self.folder.parent))
         if space is not None:
-            self._moved = self._describe(space, grow)
+            self._superseded = self._describe(space, grow)
         uid = None if space is None else read_yaml(self.folder / STUDY_FILE).get(UID)
         self.record = Record(self.folder, self.tracker.changed, self._guard, uid)
         self._claimed = True
@@ -176,7 +178,7 @@ class StudySession:
                 "space": dict(space),
                 **_objective_fields(self.objective),
             }
-            fields |= {"restart": True} if self._moved else {}
+            fields |= {"restart": True, SUPERSEDES: self._superseded} if self._superseded else {}
         said = read_study(self.folder) if self._in_turn else {}
         if "created" not in said or said.get("space") != opened.get("space"):
             self.record.study("open", time.time(), **opened, **fields, **_provenance(self.composition))
@@ -192,10 +194,11 @@ class StudySession:
                 f"{', '.join(limits)}: looked at between reports only, as trials run in this process; none is killed"
             )
 
-    def _describe(self, space: Mapping[str, str], grow: Callable[[], None] | None) -> bool:
-        """Make the locked folder this study's; return whether an earlier one was moved aside."""
-        moves = self._restart and self._is_there
-        if moves:
+    def _describe(self, space: Mapping[str, str], grow: Callable[[], None] | None) -> list[str]:
+        """Make the locked folder this study's; return who an earlier one is, and was before, that was moved aside."""
+        superseded = list[str]()
+        if self._restart and self._is_there:
+            superseded = lineage(self.folder)
             self.observer.line(f"the earlier study is kept in {move_aside(self.folder)}")
             self._guard = self._stack.enter_context(folder_lock(self.folder))
         mended = () if self._in_turn else mend_events(self.folder)
@@ -203,7 +206,7 @@ class StudySession:
             self.observer.line(line)
         uid = uid_on_record(self.folder) or uuid.uuid4().hex
         keep_description(self.folder, {**description(self.composition, space), UID: uid}, grow)
-        return moves
+        return superseded
 
     def _close(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -241,7 +244,8 @@ class StudySession:
     def send(self) -> tuple[str, ...]:
         """Wait for the tracking store; return what the user should know when something did not get there."""
         if self.tracker.flush(QUICK_SEC if self.tracker.wait else 0.0):
-            return ()
+            refused = self.tracker.problem()
+            return () if refused is None else (f"not in the tracking store: {refused}",)
         later = f"`{self.composition.about('sync')}`"
         if self.tracker.wait:
             self.observer.line(f"sending the rest to the tracking store; Ctrl-C leaves it to {later}")

@@ -11,6 +11,8 @@ from hpsearch.base.keys import ARMS, RETUNED, TUNE
 from hpsearch.base.types import TrialId, TrialTable
 from hpsearch.reports.ablation.arms import ablation_options, with_arms
 from hpsearch.study.folder import folder_of, study_folder
+from hpsearch.tracking.found import uid_of
+from hpsearch.tracking.identity import identity_of
 from hpsearch.tracking.query import table_from_events, table_from_mlflow
 from hpsearch.tracking.sent import sent_runs
 
@@ -22,7 +24,13 @@ def table_of(name: str, uri: str | None = None) -> TrialTable:
         return table_from_events(study_folder(name))
     if uri is None and not (Path.cwd() / "mlflow.db").exists():
         study_folder(name)
-    return table_from_mlflow(uri, name)
+    return table_from_mlflow(uri, name, own_uid(name))
+
+
+def own_uid(name: str) -> str | None:
+    """Return the uid that a study of the working folder has in tracking stores; None where there is none here."""
+    folder = folder_of(name)
+    return identity_of(folder).uid if (folder / "events").is_dir() else None
 
 
 def trials_of(name: str, uri: str | None = None) -> TrialTable:
@@ -69,13 +77,19 @@ def ablation_tables(name: str, uri: str | None = None) -> tuple[TrialTable, Tria
         StorageError: there is no such ablation, or its arms have not begun.
     """
     try:
-        arms = with_arms(table_of(f"{name}.{ARMS}", uri))
+        arms = with_arms(table_of(stage_of(name, ARMS), uri))
     except StorageError as error:
         command = table_of(name, uri).study.get("command")
         on = f"; go on with: {command}" if command else ""
         raise StorageError(f"study '{name}' has no arms yet ({error}){on}") from error
     retuned = ablation_options(arms.study).get("nuisance") == RETUNED
-    return arms, table_of(f"{name}.{TUNE}", uri) if retuned else None
+    return arms, table_of(stage_of(name, TUNE), uri) if retuned else None
+
+
+def stage_of(name: str, stage: str) -> str:
+    """Return the name of a stage of a recipe, which may be named by its uid: ``deep.arms@1a2b3c4d``."""
+    plain, uid = uid_of(name)
+    return f"{plain}.{stage}" + (f"@{uid}" if uid else "")
 
 
 def with_runs(table: TrialTable) -> TrialTable:

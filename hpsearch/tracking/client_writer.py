@@ -5,13 +5,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hpsearch.base.errors import StorageError
 from hpsearch.base.leftovers import temporary_folder
 from hpsearch.tracking import store
+from hpsearch.tracking.home import SENT_FROM, FoundExperiment, Home
 from hpsearch.tracking.runs import UID, Metric, ms
 from hpsearch.tracking.writer import FINAL, FoundRun, Refusal
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import Experiment
 
 METRICS_PER_CALL, OTHERS_PER_CALL = 800, 100  # a server takes 1000 items in all
 PERMANENT = frozenset({"INVALID_PARAMETER_VALUE", "BAD_REQUEST", "RESOURCE_DOES_NOT_EXIST", "INVALID_STATE"})
@@ -30,9 +33,47 @@ class ClientWriter:
         self._uri, self._artifacts = uri, artifacts
         self._client: MlflowClient = store.connect(uri, artifacts)
 
-    def enter(self, name: str) -> None:
-        """Find, create or bring back the experiment of this name."""
-        self.experiment = store.experiment_id(self._client, self._uri, name, self._artifacts)
+    def enter(self, home: Home) -> FoundExperiment:
+        """Find or create the experiment of a study."""
+        found = home.chosen(self._experiments(home)) or self._created(home)
+        self.experiment = found.id
+        return found
+
+    def _experiments(self, home: Home) -> Iterator[FoundExperiment]:
+        """Yield those that may be it; as a rule the first one is."""
+        from mlflow.entities import ViewType
+
+        for uid in home.places:
+            query = f"tags.`{SENT_FROM}{uid}` LIKE '%'"
+            yield from map(_experiment, self._client.search_experiments(ViewType.ALL, filter_string=query))
+        for name in home.names:
+            found = self._client.get_experiment_by_name(name)
+            yield from [] if found is None else [_experiment(found)]
+
+    def _created(self, home: Home) -> FoundExperiment:
+        """Create it; another sender of the study, or of its recipe, may have done so meanwhile."""
+        from mlflow.exceptions import MlflowException
+
+        local = not self._uri.startswith(("http", "databricks"))
+        for name in home.names:
+            location = (self._artifacts / name).as_uri() if local else None
+            try:
+                made = self._client.create_experiment(name, location, home.tags)
+                return FoundExperiment(str(made), name, False, home.tags)
+            except MlflowException as error:
+                if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                    raise
+            if (found := home.chosen(self._experiments(home))) is not None:
+                return found
+        raise StorageError(f"no experiment can be called {' or '.join(home.names)}")
+
+    def revive(self) -> None:
+        """Bring the experiment back."""
+        self._client.restore_experiment(self.experiment)
+
+    def stands(self) -> bool:
+        """Return True: what MLflow opened is its own affair."""
+        return True
 
     @contextmanager
     def together(self) -> Iterator[None]:
@@ -116,6 +157,10 @@ class ClientWriter:
 
     def close(self) -> None:
         """Do nothing: MLflow keeps its connections."""
+
+
+def _experiment(found: "Experiment") -> FoundExperiment:
+    return FoundExperiment(str(found.experiment_id), found.name, _deleted(found), dict(found.tags))
 
 
 def _deleted(info: object) -> bool:

@@ -18,12 +18,13 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path, PurePosixPath
-from urllib.parse import urlsplit
 
 from hpsearch.base.files import replacement
 from hpsearch.base.leftovers import sweep_once
 from hpsearch.tracking import store
+from hpsearch.tracking.home import SENT_FROM, FoundExperiment, Home
 from hpsearch.tracking.mlflow_internals import WRITTEN_FOR, installed_version
+from hpsearch.tracking.moved import folder_of
 from hpsearch.tracking.runs import UID, Metric, ms
 from hpsearch.tracking.writer import FINAL, FoundRun, Refusal
 
@@ -67,7 +68,9 @@ _EXPERIMENT = """
 INSERT INTO experiments (name, artifact_location, lifecycle_stage, creation_time, last_update_time, workspace)
 VALUES (?, ?, 'active', ?, ?, 'default')
 """
-_RUNS = "SELECT run_uuid, status, start_time, lifecycle_stage FROM runs WHERE experiment_id = ?"
+_EXPERIMENTS = "SELECT experiment_id, name, lifecycle_stage FROM experiments"
+_TAGGED = "SELECT experiment_id FROM experiment_tags WHERE key = ?"
+_RUNS = "SELECT run_uuid, status, start_time, lifecycle_stage, artifact_uri FROM runs WHERE experiment_id = ?"
 _OF_STUDY = " AND run_uuid IN (SELECT run_uuid FROM tags WHERE key = ? AND value = ?)"
 _DATASET = """
 INSERT INTO datasets (dataset_uuid, experiment_id, name, digest, dataset_source_type, dataset_source)
@@ -107,26 +110,50 @@ class EmbeddedWriter:
         self.experiment = ""
         self._artifacts = artifacts
         self._files: list[Callable[[], None]] = []
+        self._path, self._number = path, _file_number(path)
         self._db = sqlite3.connect(path, timeout=BUSY_SEC, isolation_level=None)
         self._db.execute("PRAGMA foreign_keys = ON")
 
-    def enter(self, name: str) -> None:
-        """Find, create or bring back the experiment of this name; with it come all of its runs, as in MLflow."""
-        now = ms(time.time())
+    def enter(self, home: Home) -> FoundExperiment:
+        """Find or create the experiment of a study."""
         with self.together():
-            query = "SELECT experiment_id, lifecycle_stage FROM experiments WHERE name = ?"
-            found = self._db.execute(query, (name,)).fetchone()
-            if found is None:
-                place = (self._artifacts / name).as_uri()
-                found = self._db.execute(_EXPERIMENT, (name, place, now, now)).lastrowid, "active"
-            self.experiment = str(found[0])
-            if found[1] == "deleted":
-                change = (
-                    "UPDATE experiments SET lifecycle_stage = 'active', last_update_time = ? WHERE experiment_id = ?"
-                )
-                self._db.execute(change, (now, found[0]))
-                back = "UPDATE runs SET lifecycle_stage = 'active', deleted_time = NULL WHERE experiment_id = ?"
-                self._db.execute(back, (found[0],))
+            found = home.chosen(self._experiments(home)) or self._created(home)
+        self.experiment = found.id
+        return found
+
+    def _experiments(self, home: Home) -> Iterator[FoundExperiment]:
+        """Yield those that may be it; as a rule the first one is."""
+        for uid in home.places:
+            yield from self._found(f"experiment_id IN ({_TAGGED})", f"{SENT_FROM}{uid}")
+        for name in home.names:
+            yield from self._found("name = ?", name)
+
+    def _found(self, where: str, value: str) -> list[FoundExperiment]:
+        rows = self._db.execute(f"{_EXPERIMENTS} WHERE {where} ORDER BY experiment_id", (value,)).fetchall()
+        tags = "SELECT key, value FROM experiment_tags WHERE experiment_id = ?"
+        return [
+            FoundExperiment(str(key), name, stage == "deleted", dict(self._db.execute(tags, (key,)).fetchall()))
+            for key, name, stage in rows
+        ]
+
+    def _created(self, home: Home) -> FoundExperiment:
+        name = next(name for name in home.names if not self._found("name = ?", name))
+        now = ms(time.time())
+        made = self._db.execute(_EXPERIMENT, (name, (self._artifacts / name).as_uri(), now, now)).lastrowid
+        self._db.executemany(_EXPERIMENT_TAG, [(made, *tag) for tag in home.tags.items()])
+        return FoundExperiment(str(made), name, False, home.tags)
+
+    def revive(self) -> None:
+        """Bring the experiment back; with it come all of its runs, as in MLflow."""
+        with self.together():
+            change = "UPDATE experiments SET lifecycle_stage = 'active', last_update_time = ? WHERE experiment_id = ?"
+            self._db.execute(change, (ms(time.time()), self.experiment))
+            back = "UPDATE runs SET lifecycle_stage = 'active', deleted_time = NULL WHERE experiment_id = ?"
+            self._db.execute(back, (self.experiment,))
+
+    def stands(self) -> bool:
+        """Return whether the file that was opened is the one at its path: it may have been removed or replaced."""
+        return _file_number(self._path) == self._number
 
     @contextmanager
     def together(self) -> Iterator[None]:
@@ -151,7 +178,10 @@ class EmbeddedWriter:
         tags: dict[str, dict[str, str]] = {row[0]: {} for row in rows}
         for run in tags:
             tags[run].update(self._db.execute("SELECT key, value FROM tags WHERE run_uuid = ?", (run,)))
-        return [FoundRun(run, status, start, stage == "deleted", tags[run]) for run, status, start, stage in rows]
+        return [
+            FoundRun(run, status, start, stage == "deleted", tags[run], folder_of(place).is_dir())
+            for run, status, start, stage, place in rows
+        ]
 
     def restore(self, run: str) -> None:
         """Bring a run back."""
@@ -242,14 +272,21 @@ class EmbeddedWriter:
 
     def _place(self, run: str, path: str) -> tuple[Path, Path]:
         """Return the file of an artifact, which lies inside the run's folder, and the folder of its experiment."""
-        from urllib.request import url2pathname
-
         (uri,) = self._active("run", run, "artifact_uri")
         parts = PurePosixPath(path)
         if parts.is_absolute() or ".." in parts.parts:
             raise Refusal(f"'{path}' is no path of an artifact")
-        root = Path(url2pathname(urlsplit(uri).path))
+        root = folder_of(uri)
         return root / parts, root.parents[1]
+
+
+def _file_number(path: Path) -> tuple[int, int] | None:
+    """Return what tells a file from another one that takes its place; None without a file."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return stat.st_dev, stat.st_ino
 
 
 def _row(run: str, metric: Metric) -> tuple[str, str, float, int, int, bool]:

@@ -106,7 +106,10 @@ RULES: Mapping[str, Mapping[str, _Rule]] = {
 
 STUDY_RULES: Mapping[str, Mapping[str, _Rule]] = {
     "created": {"uid": _TEXT},
-    "open": {"time": _TIME, **dict.fromkeys(("config", "space"), _optional(_TABLE)), "name": _optional(_TEXT)},
+    "open": {
+        **{"time": _TIME, "name": _optional(_TEXT), "supersedes": _optional(_TEXTS)},
+        **dict.fromkeys(("config", "space"), _optional(_TABLE)),
+    },
     "suggested": {"space": _TABLE},
     "extended": {"name": _TEXT, "expression": _TEXT},
     "code": {"digest": _TEXT},

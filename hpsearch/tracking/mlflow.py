@@ -3,7 +3,7 @@
 import math
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -29,7 +29,7 @@ class MlflowTracker:
 
     Args:
         uri: tracking store; null for `sqlite:///mlflow.db` in the working folder.
-        artifacts: folder of the artifacts of an embedded store; null for `mlartifacts` in the working folder.
+        artifacts: folder of the artifacts of an embedded store; null for `mlartifacts` beside its file.
         send_every_sec: how often new events are sent.
         timeout_sec: of one request to a server.
         artifact_mib: larger files of a trial stay in its folder.
@@ -46,7 +46,7 @@ class MlflowTracker:
         wait: bool = True,
     ) -> None:
         self.uri = store.store_uri(uri)
-        self.artifacts = store.artifact_root(artifacts)
+        self.artifacts = store.artifact_root(artifacts, self.uri)
         self.wait = wait
         self._send_every_sec, self._timeout_sec, self._artifact_mib = send_every_sec, timeout_sec, artifact_mib
         self._condition = threading.Condition()
@@ -134,13 +134,22 @@ class MlflowTracker:
         return self._deadline is not None and time.monotonic() > self._deadline
 
 
-def sync(folder: Path, uri: str | None = None, artifacts: str | None = None) -> int:
+def sync(
+    folder: Path,
+    uri: str | None = None,
+    artifacts: str | None = None,
+    note: Callable[[str], None] | None = None,
+) -> int:
     """Send what a study's event files hold and the store does not; for `hpsearch sync`.
+
+    The store is asked what it has: one that was emptied, replaced or set back in time gets what it lacks, once. Runs
+    and experiments that the user has deleted stay deleted.
 
     Args:
         folder: the study's folder.
         uri: tracking store; None for the default one.
         artifacts: folder of the artifacts of an embedded store.
+        note: is told what was not sent because the user has deleted it, or because the store never takes it.
 
     Returns:
         The number of event files that had lines to send.
@@ -150,13 +159,18 @@ def sync(folder: Path, uri: str | None = None, artifacts: str | None = None) -> 
     """
     address = store.store_uri(uri)
     store.check_store(address)
-    sender = Sender(folder, address, store.artifact_root(artifacts))
-    names = sender.pending()
+    sender = Sender(folder, address, store.artifact_root(artifacts, address))
     with closing(sender):
-        left = sender.send(names) if names else set()
+        left = sender.send(sender.pending())
     if left:
-        raise StorageError(f"{len(left)} of {len(names)} event files of {folder.name} are not sent: {sender.problem}")
-    return len(names)
+        many = len(left) + sender.sent
+        raise StorageError(f"{len(left)} of {many} event files of {folder.name} are not sent: {sender.problem}")
+    if not sender.reached:
+        raise StorageError(f"what the store has of {folder.name} is not known: {sender.problem}")
+    for text in dict.fromkeys(filter(None, (sender.problem, sender.deleted()))):
+        if note is not None:
+            note(text)
+    return sender.sent
 
 
 def run_of(folder: Path, stem: str, uri: str | None) -> str | None:
@@ -199,4 +213,4 @@ def add_to_run(
 
 
 def _writer_of(address: str) -> Writer:
-    return open_writer(address, store.artifact_root(None))
+    return open_writer(address, store.artifact_root(None, address))

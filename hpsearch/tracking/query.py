@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hpsearch.base.columns import CURVE_COLUMNS, END_COLUMNS, STEP_COLUMNS, TRIAL_COLUMNS, metric_column
-from hpsearch.base.errors import StorageError, nearest
+from hpsearch.base.errors import StorageError
 from hpsearch.base.failures import Failure, alike
 from hpsearch.base.files import LAYERS, LOG
 from hpsearch.base.inside import check_links, check_name, inside
@@ -34,10 +34,11 @@ from hpsearch.tracking.events import (
     replay_command,
     trial_files,
 )
+from hpsearch.tracking.found import study_runs
 from hpsearch.tracking.lazy import Lazy, Media, media_by_trial, rows_of
 from hpsearch.tracking.lines import last_state
 from hpsearch.tracking.mlflow_internals import media_path
-from hpsearch.tracking.runs import AFTERWARDS, CONTINUED, STUDY_NAME, SUPERSEDED, TRIAL, UID
+from hpsearch.tracking.runs import AFTERWARDS, CONTINUED, STUDY_NAME, TRIAL
 from hpsearch.tracking.sent import sent_runs
 
 if TYPE_CHECKING:
@@ -73,35 +74,24 @@ def table_from_events(folder: Path) -> TrialTable:
     return replace(table, samples=samples)
 
 
-def table_from_mlflow(uri: str | None, name: str) -> TrialTable:
+def table_from_mlflow(uri: str | None, name: str, uid: str | None = None) -> TrialTable:
     """Read a study from a tracking store.
 
     Args:
         uri: tracking store; None for the default one.
-        name: of the study; the stages of a recipe are in its experiment.
+        name: of the study, see `hpsearch.tracking.found`.
+        uid: of the one that is meant where several have the name; None where that is not known.
 
     Returns:
-        Its tables, of its newest run when it was started again.
-
-    Raises:
-        StorageError: the store does not answer or has no such study.
+        Its tables, of its newest run when it was started again. A store that does not answer or has no such study, or
+        several, raises a StorageError.
     """
     client = _client(uri)
-    with store.one_line_errors(store.store_uri(uri)):
-        experiment = client.get_experiment_by_name(name) or client.get_experiment_by_name(
-            name.rpartition(".")[0] or name
-        )
-    found = [] if experiment is None else store.search(client, experiment.experiment_id)
-    kept = [run for run in found if SUPERSEDED not in run.data.tags and run.info.lifecycle_stage == "active"]
-    ours = [run for run in kept if UID in run.data.tags and run.data.tags.get(STUDY_NAME) == name]
-    if not ours:
-        known = [each.name for each in client.search_experiments() if each.name != "Default"]
-        there = f"{nearest(name, known)} (there are: {', '.join(sorted(known)) or 'none'})"
-        raise StorageError(f"no study '{name}' in {without_password(store.store_uri(uri))}{there}")
-    uid = ours[-1].data.tags[UID]
-    mine = [run for run in ours if run.data.tags[UID] == uid]
+    address = store.store_uri(uri)
+    with store.one_line_errors(address):
+        mine = study_runs(client, address, name, uid)
     parents = [run for run in mine if TRIAL not in run.data.tags]
-    study = _artifact(client, parents[0].info.run_id, "study.json") if parents else {"name": name, "uid": uid}
+    study = _artifact(client, parents[0].info.run_id, "study.json") if parents else {"name": name}
     pairs = [(_record(client, run, {}), run.info.run_id) for run in mine if runs.RECORD_FIRST in run.data.tags]
     pairs.sort(key=lambda pair: pair[0].id)
     watched = {record.id: run for record, run in pairs if LAYERS in record.artifacts}
@@ -175,7 +165,7 @@ def _client(uri: str | None) -> "MlflowClient":
     if path is not None and not path.exists():
         raise StorageError(f"no tracking store at {address}")
     store.check_store(address)
-    return store.connect(address, store.artifact_root(None))
+    return store.connect(address, store.artifact_root(None, address))
 
 
 def _artifact(client: "MlflowClient", run_id: str, file: str) -> Any:

@@ -28,6 +28,10 @@ END = "end/"
 RECORD = "hpsearch.record"
 UID, STUDY_NAME, TRIAL = "hpsearch.uid", "hpsearch.study", "hpsearch.trial"
 """Tags of every run of a study: the study's uid and name, and of a trial's run its stem."""
+WITHIN = "hpsearch.within"
+"""Tag of the runs of a recipe's stage: the recipe's uid."""
+SENT = "hpsearch.sent"
+"""Tag of a run: up to which byte of its event file it holds everything. A store that went back in time shows it."""
 SUPERSEDED = "superseded"
 COLOUR = "mlflow.runColor"
 CONTINUED = "continued"
@@ -219,6 +223,8 @@ def study_tags(study: Mapping[str, Any]) -> dict[str, str]:
         STUDY_NAME: str(study.get("name", "")),
         UID: str(study.get("uid", "")),
         TAG: str(FORMAT),
+        WITHIN: str((study.get("within") or {}).get("uid", "")),
+        SUPERSEDED: "true" if study.get(SUPERSEDED) else "",
     }
     return {key: value for key, value in tags.items() if value}
 

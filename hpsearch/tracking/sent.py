@@ -1,6 +1,5 @@
 """What a study has already sent to one store: run ids and positions in the event files, saved after each success."""
 
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -8,16 +7,12 @@ from typing import Any
 from hpsearch.base.errors import StorageError
 from hpsearch.base.files import replacement
 from hpsearch.base.journal import Journal, read_lines
-from hpsearch.base.passwords import without_password
 from hpsearch.tracking.events import STUDY, trial_files
-from hpsearch.tracking.runs import Trail
+from hpsearch.tracking.identity import sent_file
+from hpsearch.tracking.runs import SENT, Trail
+from hpsearch.tracking.writer import FoundRun
 
 KEPT_LINES = 1000
-
-
-def sent_file(folder: Path, uri: str) -> Path:
-    """Return the file that keeps what a study has sent to a store."""
-    return folder / "tracking" / f"{hashlib.sha256(without_password(uri).encode()).hexdigest()[:12]}.jsonl"
 
 
 class Sent:
@@ -74,9 +69,13 @@ class Sent:
         self._journal.append(entry)
         self._journal.flush()
 
-    def keep(self, runs: Mapping[str, str]) -> None:
-        """Keep the entries whose runs are in the store: all is sent again to a store that was emptied."""
-        kept = {name: entry for name, entry in self._entries.items() if entry["run"] in (None, runs.get(name))}
+    def keep(self, runs: Mapping[str, FoundRun]) -> None:
+        """Keep the entries that the store agrees with: to one that was emptied or went back in time, all is sent again.
+
+        Args:
+            runs: that the store has, by the event file they were made from. What the user deleted is not sent again.
+        """
+        kept = {name: entry for name, entry in self._entries.items() if _is_there(entry, runs.get(name))}
         if len(kept) < len(self._entries):
             self._entries = kept
             self._compact()
@@ -103,6 +102,13 @@ class Sent:
         self._journal = Journal(self._path)
 
 
+def _is_there(entry: Mapping[str, Any], run: FoundRun | None) -> bool:
+    """Return whether a run holds what is noted, its files included; what has no run needs none."""
+    if run is None or run.id != entry["run"]:
+        return entry["run"] is None
+    return run.deleted or (run.tags.get(SENT) == str(entry["offset"]) and run.has_files)
+
+
 def _opened(path: Path) -> Journal:
     """Open what is noted; damaged notes are dropped, since the runs are found again and lines may be sent twice."""
     try:
@@ -119,6 +125,23 @@ def _opened(path: Path) -> Journal:
 def _is_note(entry: Mapping[str, Any]) -> bool:
     named = type(entry.get("name")) is str and (entry.get("run") is None or type(entry["run"]) is str)
     return named and all(type(entry.get(key)) in (int, float) for key in ("offset", "epoch", "step"))
+
+
+def forget_sent(folder: Path) -> int:
+    """Forget what a study has sent, to whatever store: the next command, or `sync`, sends all of it again, once.
+
+    Runs that are there are found again by the study's uid and take what they lack; nothing is there twice.
+
+    Args:
+        folder: of the study; its lock is held.
+
+    Returns:
+        The number of stores that it had sent something to.
+    """
+    notes = [*(folder / "tracking").glob("*.jsonl")]
+    for path in notes:
+        path.unlink()
+    return len(notes)
 
 
 def sent_runs(folder: Path) -> dict[str, str]:

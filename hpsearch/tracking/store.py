@@ -14,6 +14,7 @@ from hpsearch.base.files import replacement
 from hpsearch.base.leftovers import remove_lock, sweep_once
 from hpsearch.base.passwords import without_password
 from hpsearch.tracking.mlflow_internals import schema_head, silence, sqlite_uri
+from hpsearch.tracking.moved import follow
 from hpsearch.tracking.template import write_empty_store
 
 if TYPE_CHECKING:
@@ -102,9 +103,17 @@ def sqlite_path(uri: str) -> Path | None:
     return Path(unquote(name)).absolute()
 
 
-def artifact_root(artifacts: str | None) -> Path:
-    """Return the absolute folder of the artifacts of an embedded store."""
-    return Path(artifacts or "mlartifacts").absolute()
+def artifact_root(artifacts: str | None, uri: str) -> Path:
+    """Return the absolute folder of the artifacts of an embedded store.
+
+    Args:
+        artifacts: as the user gave it; None for `mlartifacts` beside an SQLite file, else in the working folder.
+        uri: absolute address of the store.
+    """
+    if artifacts is not None:
+        return Path(artifacts).absolute()
+    path = sqlite_path(uri)
+    return (Path.cwd() if path is None else path.parent) / "mlartifacts"
 
 
 def check_store(uri: str) -> None:
@@ -157,6 +166,7 @@ def create_store(uri: str, artifacts: Path) -> None:
 
     MLflow builds its schema in the open: two processes at once, or a kill in the middle, leave a file that no MLflow
     opens again. So it is built, or copied, under a lock, in a file of its own, which is renamed when it is finished.
+    In one that is there already, artifacts are found where they lie now, see `hpsearch.tracking.moved`.
 
     Raises:
         StorageError: another process holds the lock for too long, or the file cannot be written.
@@ -166,6 +176,7 @@ def create_store(uri: str, artifacts: Path) -> None:
         return
     if _filled(path):
         tidy(path)
+        _follow(path)
         return
     from filelock import FileLock, Timeout
 
@@ -197,6 +208,15 @@ def tidy(path: Path) -> None:
         db.execute("COMMIT")
 
 
+def _follow(path: Path) -> None:
+    """Let artifacts be found where they lie now; what is no store of MLflow's is left to `check_store`."""
+    try:
+        follow(path)
+    except sqlite3.Error as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
+            raise StorageError(f"cannot use {path}: {error}") from error
+
+
 def _filled(path: Path) -> bool:
     return path.exists() and path.stat().st_size > 0
 
@@ -216,25 +236,6 @@ def connect(uri: str, artifacts: Path) -> "MlflowClient":
     silence()
     create_store(uri, artifacts)
     return MlflowClient(tracking_uri=uri)
-
-
-def experiment_id(client: "MlflowClient", uri: str, name: str, artifacts: Path) -> str:
-    """Return the experiment of a study; it is created, or brought back when it was deleted."""
-    from mlflow.exceptions import MlflowException
-
-    found = client.get_experiment_by_name(name)
-    if found is None:
-        location = None if uri.startswith(("http", "databricks")) else (artifacts / name).as_uri()
-        try:
-            return str(client.create_experiment(name, artifact_location=location))
-        except MlflowException as error:
-            if error.error_code != "RESOURCE_ALREADY_EXISTS":
-                raise
-            found = client.get_experiment_by_name(name)
-            assert found is not None
-    if found.lifecycle_stage == "deleted":
-        client.restore_experiment(found.experiment_id)
-    return str(found.experiment_id)
 
 
 def search(client: "MlflowClient", experiment: str, query: str = "") -> "list[Run]":

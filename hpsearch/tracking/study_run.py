@@ -10,11 +10,12 @@ from hpsearch.base.journal import Event
 from hpsearch.base.keys import is_single
 from hpsearch.tracking import runs
 from hpsearch.tracking.events import STUDY, fold_study, read_trial, trial_files
+from hpsearch.tracking.identity import SUPERSEDES
 from hpsearch.tracking.lines import STUDY_RULES, read_events
 from hpsearch.tracking.mlflow_internals import view_path
 from hpsearch.tracking.runs import Metric, Trail
 from hpsearch.tracking.sent import Sent
-from hpsearch.tracking.writer import Writer, log_file, log_yaml, supersede_runs
+from hpsearch.tracking.writer import FoundRun, Writer, log_file, log_yaml, supersede_runs
 
 DESCRIBED = frozenset({"open", "best", "state"})
 """Lines that change what is said of a study."""
@@ -27,17 +28,19 @@ class StudyRun:
         writer: where to.
         folder: of the study.
         sent: what is sent already.
-        run: its run, if it has one.
-        study: the record so far.
+        found: its run, if it has one; one that was deleted is brought back when there is more to say of it.
+        study: the record so far, under the uids that runs carry.
 
     Attributes:
         study: what the study recorded of itself, as far as it is sent.
         run: its run; None before the first `send` and for trials outside a study.
     """
 
-    def __init__(self, writer: Writer, folder: Path, sent: Sent, run: str | None, study: dict[str, Any]) -> None:
+    def __init__(self, writer: Writer, folder: Path, sent: Sent, found: FoundRun | None, study: dict[str, Any]) -> None:
         self.study = study
-        self.run = run
+        self.run = run = None if found is None else found.id
+        self._uids = {key: study[key] for key in ("uid", "within", runs.SUPERSEDED) if key in study}
+        self._deleted = found is not None and found.deleted
         self._writer, self._folder, self._sent = writer, folder, sent
         self._trail: Trail = sent.trail(STUDY, run)
         self._nested = False
@@ -45,16 +48,19 @@ class StudyRun:
     def send(self) -> None:
         """Send the new lines; the run is created when there is none."""
         events, offset = read_events(self._sent.path(STUDY), self._trail.offset, rules=STUDY_RULES)
-        fold_study(events, self.study)
+        fold_study(events, self.study).update(self._uids)
         if not is_single(self.study["name"]):
             with self._writer.together():
-                self._send(events)
+                self._send(events, offset)
         if events:
             self._trail.offset = offset
             self._sent.save(STUDY, self._trail)
 
-    def _send(self, events: Sequence[Event]) -> None:
+    def _send(self, events: Sequence[Event], offset: int) -> None:
         writer, study = self._writer, self.study
+        if self._deleted and self.run is not None:
+            writer.restore(self.run)
+            self._deleted = False
         run = self._trail.run = self.run = self.run or self._create()
         kinds = {event["event"] for event in events}
         metrics, tags = self._samples(events), self._nesting()
@@ -62,8 +68,8 @@ class StudyRun:
             tags |= self._opening()
             if study.get("config"):
                 log_yaml(writer, run, study["config"], "config.yaml")
-        if any(event["event"] == "open" and event.get("restart") for event in events) and "within" not in study:
-            supersede_runs(writer, study["uid"], study["created"])
+        if any(event["event"] == "open" and event.get(SUPERSEDES) for event in events):
+            supersede_runs(writer, study[SUPERSEDES])
         if "best" in kinds:
             metrics += runs.best_metrics(study["best"])
             tags |= runs.best_tags(study["best"])
@@ -71,7 +77,7 @@ class StudyRun:
             tags |= self._description(run)
         if "state" in kinds:
             tags["state"] = study["state"]["state"]
-        writer.log(run, metrics, tags=tags)
+        writer.log(run, metrics, tags={**tags, runs.SENT: str(offset)})
         self._finish(run, events, kinds)
 
     def _create(self) -> str:

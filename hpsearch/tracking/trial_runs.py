@@ -79,7 +79,7 @@ class TrialRuns:
         if trail.run is None:
             trail.run, tags = self._create(name, record, tags), {}
         run = self._runs[name] = trail.run
-        self._writer.log(run, metrics, params, tags)
+        self._writer.log(run, metrics, params, {**tags, runs.SENT: str(trail.offset)})
         if begins:
             log_yaml(self._writer, run, record.config, "config.yaml")
             self._replay(run, record)

@@ -10,41 +10,47 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING
+from typing import IO
 
 from hpsearch.base import lookup, platform
 from hpsearch.base.errors import StorageError, nearest
 from hpsearch.base.passwords import without_password
 from hpsearch.base.printed import say
 from hpsearch.tracking import store
+from hpsearch.tracking.found import experiments
+from hpsearch.tracking.home import FoundExperiment
 from hpsearch.tracking.mlflow_internals import TABLE, TAG, view_path
-
-if TYPE_CHECKING:
-    from mlflow.entities import Experiment
 
 HOST = "127.0.0.1"
 PORTS = 50
 START_SEC = 60.0
 
 
-def serve(uri: str | None = None, artifacts: str | None = None, port: int = 5000, study: str | None = None) -> int:
+def serve(
+    uri: str | None = None,
+    artifacts: str | None = None,
+    port: int = 5000,
+    study: str | None = None,
+    uid: str | None = None,
+) -> int:
     """Run the MLflow UI until it is interrupted, and print the links that open the studies' trials.
 
     Args:
         uri: tracking store; None for `sqlite:///mlflow.db` in the working folder. A server is not started again: its
             links are printed.
-        artifacts: folder of the artifacts; None for `mlartifacts` in the working folder.
+        artifacts: folder of the artifacts; None for `mlartifacts` beside the store's file.
         port: on 127.0.0.1; the next free one when it is taken.
         study: print the links of this study alone.
+        uid: of the study that is meant where several have the name; None where that is not known.
 
     Returns:
         The exit code of the server; 0 when it was interrupted.
     """
     address = store.store_uri(uri)
     if address.startswith("http"):
-        _print_links(address.rstrip("/"), links(address, artifacts, study))
+        _print_links(address.rstrip("/"), links(address, artifacts, study, uid))
         return 0
-    found = links(address, artifacts, study)
+    found = links(address, artifacts, study, uid)
     port = free_port(port)
     for number in platform.stop_signals():
         signal.signal(number, signal.default_int_handler)
@@ -57,16 +63,19 @@ def serve(uri: str | None = None, artifacts: str | None = None, port: int = 5000
         return 0
 
 
-def links(uri: str, artifacts: str | None = None, study: str | None = None) -> dict[str, tuple[str, str]]:
+def links(
+    uri: str, artifacts: str | None = None, study: str | None = None, uid: str | None = None
+) -> dict[str, tuple[str, str]]:
     """Return the paths that open each study: its trials to compare, and their curves.
 
     Args:
         uri: absolute address of the store.
         artifacts: folder of the artifacts of an embedded store.
-        study: of this study alone.
+        study: of this study alone, by its name or that of its experiment.
+        uid: of the study that is meant where several have the name; None where that is not known.
 
     Returns:
-        Table and curves by name of the study, the newest first.
+        Table and curves by name of the experiment, the newest first.
 
     Raises:
         StorageError: there is no store, it does not answer, or there is no such study in it.
@@ -75,23 +84,17 @@ def links(uri: str, artifacts: str | None = None, study: str | None = None) -> d
     if path is not None and not path.exists():
         raise StorageError(f"no tracking store at {path}; run a study in this folder first")
     store.check_store(uri)
-    experiments = _experiments(uri, artifacts)
-    found = {e.name: (view_path(e.experiment_id), view_path(e.experiment_id, True)) for e in experiments if _ours(e)}
-    if study is None:
-        return found
-    if study not in found:
-        raise StorageError(f"no study '{study}' in {without_password(uri)}{nearest(study, found)}")
-    return {study: found[study]}
+    there = [each for each in _experiments(uri, artifacts) if TAG + TABLE in each.tags]
+    meant = there if study is None else [each for each in there if study == each.name or each.uids_called(study)]
+    own = [each for each in meant if uid in each.places]
+    if study is not None and not meant:
+        raise StorageError(f"no study '{study}' in {without_password(uri)}{nearest(study, [e.name for e in there])}")
+    return {each.name: (view_path(each.id), view_path(each.id, True)) for each in own or meant}
 
 
-def _experiments(uri: str, artifacts: str | None) -> "list[Experiment]":
+def _experiments(uri: str, artifacts: str | None) -> list[FoundExperiment]:
     with store.one_line_errors(uri):
-        client = store.connect(uri, store.artifact_root(artifacts))
-        return list(client.search_experiments(order_by=["last_update_time DESC"]))
-
-
-def _ours(experiment: object) -> bool:
-    return TAG + TABLE in getattr(experiment, "tags", {})
+        return experiments(store.connect(uri, store.artifact_root(artifacts, uri)))
 
 
 def _print_links(address: str, found: dict[str, tuple[str, str]]) -> None:
@@ -131,7 +134,7 @@ def server(uri: str, artifacts: str | None, port: int) -> Iterator[subprocess.Po
     """
     command = platform.watched(["-m", "mlflow", "server", "--workers", "1"])
     command += ["--host", HOST, "--port", str(port)]
-    command += ["--default-artifact-root", store.artifact_root(artifacts).as_uri()]
+    command += ["--default-artifact-root", store.artifact_root(artifacts, uri).as_uri()]
     address = {"MLFLOW_BACKEND_STORE_URI": uri}  # not among the words, which every user of the machine can read
     ours = {**store.ENVIRONMENT, **address, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     environment = {**lookup.safe_environment(), **ours}

@@ -1,13 +1,14 @@
 """What the sender asks of a tracking store: runs of one experiment, written by MLflow's client or into its file."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from hpsearch.tracking.runs import SUPERSEDED, UID, Metric, ms
+from hpsearch.tracking.home import FoundExperiment, Home
+from hpsearch.tracking.runs import SUPERSEDED, UID, WITHIN, Metric
 
 WITHDRAWN = "KILLED"
 """Status of a run in whose place there is another one."""
@@ -28,6 +29,7 @@ class FoundRun:
         started: milliseconds since the Unix epoch.
         deleted: whether the user has deleted it.
         tags: all of them.
+        has_files: whether the folder of its artifacts is there, as far as that can be seen from here.
     """
 
     id: str
@@ -35,6 +37,7 @@ class FoundRun:
     started: int
     deleted: bool
     tags: Mapping[str, str]
+    has_files: bool = True
 
 
 class Writer(Protocol):
@@ -46,8 +49,14 @@ class Writer(Protocol):
 
     experiment: str
 
-    def enter(self, name: str) -> None:
-        """Write to the experiment of this name from now on; it is created, or brought back when it was deleted."""
+    def enter(self, home: Home) -> FoundExperiment:
+        """Write to the experiment of a study from now on, which is created when there is none; return it."""
+
+    def revive(self) -> None:
+        """Bring the experiment back, with its runs, when it was deleted."""
+
+    def stands(self) -> bool:
+        """Return whether what was opened is still what stands at the store's address, as far as that can be seen."""
 
     def together(self) -> AbstractContextManager[None]:
         """Return a block in which calls that change something stand; where the store can, they arrive at its end."""
@@ -110,15 +119,14 @@ def withdraw(writer: Writer, run: str) -> None:
     writer.status(run, WITHDRAWN, time.time())
 
 
-def supersede_runs(writer: Writer, keep: str, before: float) -> None:
-    """Tag the runs of an experiment as superseded; queries skip them.
+def supersede_runs(writer: Writer, uids: Collection[str]) -> None:
+    """Tag the runs of studies in an experiment, and of their stages, as superseded; queries skip them.
 
     Args:
         writer: to the experiment.
-        keep: uid of the study whose runs stay.
-        before: when that study was started, in seconds since the Unix epoch; younger runs belong to a later one.
+        uids: of the studies.
     """
     for run in writer.find():
-        old = run.tags.get(UID) not in (None, keep) and SUPERSEDED not in run.tags and run.started < ms(before)
-        if old and not run.deleted:
+        old = run.tags.get(UID) in uids or run.tags.get(WITHIN) in uids
+        if old and not run.deleted and SUPERSEDED not in run.tags:
             writer.log(run.id, tags={SUPERSEDED: "true"})

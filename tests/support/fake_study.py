@@ -11,6 +11,7 @@ from pathlib import Path
 from hpsearch.base.types import Evaluation, Report, Started, TrialId, TrialSpec, TrialState
 from hpsearch.tracking import runs, store
 from hpsearch.tracking.events import read_trials
+from hpsearch.tracking.home import Home
 from hpsearch.tracking.record import Record
 from hpsearch.tracking.runs import TRIAL
 from hpsearch.tracking.sender import Sender
@@ -33,6 +34,11 @@ def new_store(folder: Path) -> str:
     """Return the address of an empty store: a copy, because MLflow takes a second to open a new one."""
     shutil.copy(_template(), folder / "mlflow.db")
     return store.sqlite_uri(folder / "mlflow.db")
+
+
+def home(name: str, uid: str = "0a1b" * 8) -> Home:
+    """Return where the runs of a study belong that is sent from nowhere."""
+    return Home(name, {uid: f"host:/studies/{name}"}, uid)
 
 
 class Place:

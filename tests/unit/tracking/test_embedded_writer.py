@@ -70,6 +70,7 @@ def both(tmp_path, monkeypatch):
             folder = tmp_path / name
             folder.mkdir()
             uri = fake.new_store(folder)
+            store.create_store(uri, folder / "mlartifacts")
             writer = make(uri, folder / "mlartifacts")
             monkeypatch.setattr(sender, "open_writer", lambda uri, artifacts, writer=writer: writer)
             calls(writer, folder)
@@ -157,7 +158,7 @@ VALUES = [
 
 def test_metrics_of_every_kind_are_the_same_and_so_is_the_latest(both):
     def log(writer, folder):
-        writer.enter("study")
+        writer.enter(fake.home("study"))
         with writer.together():
             run = writer.create("a", 1, {})
             writer.log(run, VALUES[:3])
@@ -173,7 +174,7 @@ def test_metrics_of_every_kind_are_the_same_and_so_is_the_latest(both):
 
 def test_runs_params_tags_statuses_and_data_are_the_same(both):
     def log(writer, folder):
-        writer.enter("study #1 ü;?")
+        writer.enter(fake.home("study #1 ü;?"))
         with writer.together():
             first = writer.create("first", 1234, {"mlflow.user": "me", **{f"tag.{index}": "x" for index in range(150)}})
             second = writer.create("second", 1235, {"a": "b"})
@@ -205,7 +206,7 @@ def test_runs_params_tags_statuses_and_data_are_the_same(both):
 def test_what_was_deleted_comes_back_the_same_way(both):
     def restore(writer, folder):
         client = store.connect(store.sqlite_uri(folder / "mlflow.db"), folder / "mlartifacts")
-        writer.enter("study")
+        writer.enter(fake.home("study"))
         with writer.together():
             runs = [writer.create(title, 1, {"hpsearch.uid": title}) for title in ("a", "b")]
         client.delete_run(runs[0])
@@ -213,7 +214,8 @@ def test_what_was_deleted_comes_back_the_same_way(both):
         with writer.together():
             writer.restore(runs[0])
         client.delete_experiment(writer.experiment)
-        writer.enter("study")
+        assert writer.enter(fake.home("study")).deleted
+        writer.revive()
 
     assert_same(both(restore))
 
@@ -231,7 +233,7 @@ def test_what_was_deleted_comes_back_the_same_way(both):
 )
 def test_what_mlflow_refuses_is_refused_and_changes_nothing(both, refused):
     def log(writer, folder):
-        writer.enter("study")
+        writer.enter(fake.home("study"))
         with writer.together():
             run = writer.create("a", 1, {})
             writer.log(run, params={"lr": "0.1"})
@@ -243,7 +245,7 @@ def test_what_mlflow_refuses_is_refused_and_changes_nothing(both, refused):
 
 def test_a_deleted_run_takes_nothing(both):
     def log(writer, folder):
-        writer.enter("study")
+        writer.enter(fake.home("study"))
         with writer.together():
             run = writer.create("a", 1, {})
         store.connect(store.sqlite_uri(folder / "mlflow.db"), folder).delete_run(run)
@@ -259,7 +261,7 @@ def test_a_deleted_run_takes_nothing(both):
 def writer(tmp_path):
     fake.new_store(tmp_path)
     writer = EmbeddedWriter(tmp_path / "mlflow.db", tmp_path / "mlartifacts")
-    writer.enter("study")
+    writer.enter(fake.home("study"))
     yield writer
     writer.close()
 

@@ -99,7 +99,7 @@ def _bare():
 def test_what_is_no_picture_is_left_out(tmp_path):
     uri = fake.new_store(tmp_path)
     client, writer = store.connect(uri, tmp_path), open_writer(uri, tmp_path)
-    writer.enter("study")
+    writer.enter(fake.home("study"))
     (tmp_path / "x.png").write_text("<svg onload='alert(1)'/>")
     Image.fromarray(PICTURE).save(tmp_path / "y.png")
     with writer.together():

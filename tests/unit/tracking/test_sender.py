@@ -12,6 +12,7 @@ from hpsearch.base.types import Started, TrialId, TrialState
 from hpsearch.tracking import runs
 from hpsearch.tracking.colours import scale
 from hpsearch.tracking.events import read_trials
+from hpsearch.tracking.identity import lineage
 from hpsearch.tracking.mlflow import MlflowTracker, sync
 from hpsearch.tracking.mlflow_internals import TABLE, TAG
 from hpsearch.tracking.query import table_from_mlflow
@@ -301,9 +302,10 @@ def test_a_study_started_again_supersedes_the_old_one(place):
     fake.write_study(place.folder).close()
     place.send()
     old = {run.info.run_id for run in place.runs().values()}
+    superseded = lineage(place.folder)
     place.folder.rename(place.folder.with_name("lr_sweep.old"))
     record = Record(place.folder)
-    fake.open_study(record, fake.TIME + 1000, restart=True)
+    fake.open_study(record, fake.TIME + 1000, restart=True, supersedes=superseded)
     fake.open_study(record, fake.TIME + 2000)
     fake.train(record, fake.spec(place.folder, 0))
     record.close()

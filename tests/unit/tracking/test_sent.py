@@ -2,8 +2,9 @@
 
 from hpsearch.tracking import sent
 from hpsearch.tracking.events import STUDY
-from hpsearch.tracking.runs import Trail
+from hpsearch.tracking.runs import SENT, Trail
 from hpsearch.tracking.sent import Sent, sent_file, sent_runs
+from hpsearch.tracking.writer import FoundRun
 from tests.support.fake_study import write_study
 
 URI = "http://127.0.0.1:9"
@@ -26,14 +27,21 @@ def test_what_was_sent_is_known_to_the_next_one_and_the_rest_is_pending(tmp_path
     assert sent_runs(folder) == {"0-0-0": "run"}
 
 
-def test_runs_that_the_store_does_not_have_are_forgotten(tmp_path):
+def test_what_the_store_does_not_have_is_forgotten_and_what_was_deleted_is_not(tmp_path):
     folder = write_study(tmp_path / "study").folder
     known = Sent(folder, URI)
-    for name, run in (("0-0-0", "kept"), ("1-0-0", "gone")):
-        known.save(name, Trail(run=run))
-    known.keep({"0-0-0": "kept", "1-0-0": "another"})
-    assert sent_runs(folder) == {"0-0-0": "kept"} == {"0-0-0": Sent(folder, URI).run("0-0-0")}
-    assert Sent(folder, URI).run("1-0-0") is None
+    for point, run in enumerate(("kept", "gone", "older", "bare", "deleted")):
+        known.save(f"{point}-0-0", Trail(run=run, offset=7))
+    there = {
+        "0-0-0": FoundRun("kept", "FINISHED", 0, False, {SENT: "7"}),
+        "1-0-0": FoundRun("another", "FINISHED", 0, False, {SENT: "7"}),
+        "2-0-0": FoundRun("older", "RUNNING", 0, False, {SENT: "5"}),
+        "3-0-0": FoundRun("bare", "FINISHED", 0, False, {SENT: "7"}, has_files=False),
+        "4-0-0": FoundRun("deleted", "FINISHED", 0, True, {}),
+    }
+    known.keep(there)
+    assert sent_runs(folder) == {"0-0-0": "kept", "4-0-0": "deleted"}
+    assert [Sent(folder, URI).run(f"{point}-0-0") for point in range(5)] == ["kept", None, None, None, "deleted"]
 
 
 def test_a_long_file_is_written_anew_with_the_last_line_of_each(tmp_path, monkeypatch):

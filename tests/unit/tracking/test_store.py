@@ -13,7 +13,10 @@ import pytest
 from hpsearch.base.errors import StorageError
 from hpsearch.base.owners import this_process
 from hpsearch.tracking import store
-from tests.support.fake_study import new_store
+from hpsearch.tracking.client_writer import ClientWriter
+from hpsearch.tracking.embedded_writer import EmbeddedWriter
+from hpsearch.tracking.home import Home
+from tests.support.fake_study import home, new_store
 
 
 def test_the_default_is_a_file_in_the_working_folder(tmp_path, monkeypatch):
@@ -21,7 +24,7 @@ def test_the_default_is_a_file_in_the_working_folder(tmp_path, monkeypatch):
     assert store.store_uri(None) == f"sqlite:///{tmp_path}/mlflow.db"
     assert store.store_uri("sqlite:///sub/my.db") == f"sqlite:///{tmp_path}/sub/my.db"
     assert store.store_uri("sqlite:////abs/my.db") == "sqlite:////abs/my.db"
-    assert store.artifact_root(None) == tmp_path / "mlartifacts"
+    assert store.artifact_root(None, store.store_uri(None)) == tmp_path / "mlartifacts"
 
 
 @pytest.mark.parametrize("uri", ["http://localhost:5000", "https://x", "postgresql+psycopg://u:p@h/db"])
@@ -100,31 +103,40 @@ def test_names_and_folders_may_hold_any_character(tmp_path):
     folder.mkdir()
     uri = new_store(folder)
     client = store.connect(uri, folder / "mlartifacts")
-    experiment = store.experiment_id(client, uri, "lr sweep #1", folder / "mlartifacts")
-    run = client.create_run(experiment)
+    run = client.create_run(ClientWriter(uri, folder / "mlartifacts").enter(home("lr sweep #1")).id)
     client.log_text(run.info.run_id, "hello", "note.txt")
     assert client.list_artifacts(run.info.run_id)[0].path == "note.txt"
     assert [path.read_text() for path in folder.rglob("note.txt")] == ["hello"]
 
 
-def test_an_experiment_is_made_once_and_brought_back(tmp_path):
+@pytest.mark.parametrize("make", [ClientWriter, lambda uri, folder: EmbeddedWriter(store.sqlite_path(uri), folder)])
+def test_an_experiment_is_found_by_its_studies_whatever_it_is_called(tmp_path, make):
     uri = new_store(tmp_path)
-    client = store.connect(uri, tmp_path / "mlartifacts")
-    first = store.experiment_id(client, uri, "lr_sweep", tmp_path / "mlartifacts")
-    client.delete_experiment(first)
-    assert store.experiment_id(client, uri, "lr_sweep", tmp_path / "mlartifacts") == first
-    assert client.get_experiment(first).lifecycle_stage == "active"
-    assert client.get_experiment(first).artifact_location == (tmp_path / "mlartifacts" / "lr_sweep").as_uri()
+    client, writer = store.connect(uri, tmp_path / "mlartifacts"), make(uri, tmp_path / "mlartifacts")
+    first = writer.enter(home("lr_sweep"))
+    client.rename_experiment(first.id, "of mine")
+    assert writer.enter(home("lr_sweep")).id == first.id
+    other = writer.enter(home("lr_sweep", "f" * 32))
+    assert other.id != first.id and client.get_experiment(other.id).name == "lr_sweep"
+    client.rename_experiment(other.id, "another")
+    client.rename_experiment(first.id, "lr_sweep")
+    elsewhere = Home("lr_sweep", {"c" * 32: "host:/elsewhere/lr_sweep"}, "c" * 32)
+    assert client.get_experiment(writer.enter(elsewhere).id).name == f"lr_sweep@{'c' * 8}"
+    assert writer.enter(home("lr_sweep", "d" * 32)).id == first.id, "a study of this name from the same folder"
+    client.delete_experiment(first.id)
+    assert writer.enter(home("lr_sweep")).deleted
+    writer.revive()
+    assert client.get_experiment(first.id).lifecycle_stage == "active"
+    assert client.get_experiment(first.id).artifact_location == (tmp_path / "mlartifacts" / "lr_sweep").as_uri()
 
 
 def test_an_experiment_that_another_process_makes_meanwhile_is_taken(tmp_path, monkeypatch):
     uri = new_store(tmp_path)
-    client = store.connect(uri, tmp_path)
-    made = store.experiment_id(client, uri, "lr_sweep", tmp_path)
-    look = client.get_experiment_by_name
-    answers = iter([None, look("lr_sweep")])
-    monkeypatch.setattr(client, "get_experiment_by_name", lambda name: next(answers))
-    assert store.experiment_id(client, uri, "lr_sweep", tmp_path) == made
+    writer = ClientWriter(uri, tmp_path)
+    made = writer.enter(home("lr_sweep"))
+    look, answers = writer._experiments, iter([[]])
+    monkeypatch.setattr(writer, "_experiments", lambda home: next(answers, None) or look(home))
+    assert writer.enter(home("lr_sweep")).id == made.id
 
 
 CUT = """
@@ -181,8 +193,8 @@ def test_processes_that_create_a_store_together_all_succeed(tmp_path):
     code = (
         "import sys; from pathlib import Path; from hpsearch.tracking import store;"
         f"uri = store.store_uri('sqlite:///{tmp_path}/mlflow.db');"
-        f"client = store.connect(uri, Path({str(tmp_path)!r}));"
-        "store.experiment_id(client, uri, 'shared', Path('/nowhere'))"
+        "from hpsearch.tracking.client_writer import ClientWriter; from tests.support.fake_study import home;"
+        f"ClientWriter(uri, Path({str(tmp_path)!r})).enter(home('shared'))"
     )
     started = [
         subprocess.Popen([sys.executable, "-c", code], cwd=Path(__file__).parents[3], stderr=subprocess.PIPE)
