@@ -4,8 +4,11 @@ import importlib
 import os
 import pkgutil
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 from tests.faults.harness.surroundings import SURROUNDINGS
@@ -29,9 +32,17 @@ class Kind:
 
     def missing(self) -> str:
         """Return why this machine cannot have this fault; empty if it can."""
-        if self.root and os.geteuid() != 0:
+        if self.root and not may_mount():
             return "needs root"
         return "".join(f"needs {program}" for program in self.needs if shutil.which(program) is None)
+
+
+@cache
+def may_mount() -> bool:
+    """Return whether this user may mount file systems here; the root of a container may often not."""
+    if sys.platform != "linux" or os.geteuid() != 0 or shutil.which("unshare") is None:
+        return False
+    return subprocess.run(["unshare", "--mount", "true"], check=False, capture_output=True).returncode == 0
 
 
 def kind(
