@@ -1,5 +1,6 @@
 """The errors that hpsearch raises on purpose: one clear line each, without a traceback on the command line."""
 
+import errno
 import math
 import re
 import traceback
@@ -145,6 +146,18 @@ def out_of_memory(error: BaseException | None) -> bool:
         return False
     lacking = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
     return lacking or "DefaultCPUAllocator" in message_of(error) or out_of_memory(error.__cause__)
+
+
+def full_disk(error: BaseException | None) -> str:
+    """Return what the system says of a full disk or a quota behind an error; empty where it is something else.
+
+    torch hides it behind an error of its own, as it closes the file that it could not write.
+    """
+    if error is None:
+        return ""
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return str(error)
+    return full_disk(error.__cause__ or error.__context__)
 
 
 def check_int(key: str, value: object, low: int, high: int | None = None) -> None:

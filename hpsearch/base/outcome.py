@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Self
 
-from hpsearch.base.errors import HpsearchError, exit_error, first_line, nearest, out_of_memory
+from hpsearch.base.errors import HpsearchError, StorageError, exit_error, first_line, full_disk, nearest, out_of_memory
 from hpsearch.base.keys import SILENT_SECONDS
 from hpsearch.base.readable import TEXT, readable
 from hpsearch.base.types import Decision, Objective, TrialResult, TrialState, whole_or_fraction
@@ -31,6 +31,9 @@ WORST_FIRST = (TrialState.FAILED, TrialState.INFEASIBLE, TrialState.PRUNED, Tria
 OUT_OF_MEMORY, NOT_COMPARED, TOO_LONG = "out of memory", "not compared", "took too long"
 """What the reason of an INFEASIBLE trial begins with whose training did not run away: see `diverged`."""
 
+DISK_FULL = "the disk is full: "
+"""What the reason of an attempt begins with that could not write: no fault of the trial."""
+
 
 def repeated_epochs(facts: Mapping[str, str | int | float]) -> float:
     """Return the epochs that a trial trained once more, an int where they are whole."""
@@ -44,18 +47,25 @@ def failure(error: BaseException, time_sec: float) -> TrialResult:
         error: that escaped the attempt; an `HpsearchError` is one that the user must mend, so it is not tried again.
         time_sec: seconds since the Unix epoch.
     """
-    name, text = type(error).__name__, exit_error(error) or first_line(error)
+    text = exit_error(error) or first_line(error)
     if out_of_memory(error):
-        return TrialResult(TrialState.INFEASIBLE, f"{OUT_OF_MEMORY}: {text or name}", time=time_sec)
-    ours = isinstance(error, HpsearchError)
+        return TrialResult(TrialState.INFEASIBLE, f"{OUT_OF_MEMORY}: {text or type(error).__name__}", time=time_sec)
     return TrialResult(
         TrialState.FAILED,
-        reason=text if ours and text else f"{name}: {text}" if text else name,
+        reason=_reason(error, text),
         traceback=readable("".join(traceback.format_exception(error)), TEXT),
-        retry=not ours,
+        retry=not isinstance(error, HpsearchError),
         time=time_sec,
         failed_at=_raised_at(error),
     )
+
+
+def _reason(error: BaseException, text: str) -> str:
+    if full := full_disk(error):
+        return DISK_FULL + full
+    if isinstance(error, HpsearchError) and text:
+        return text
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def _raised_at(error: BaseException) -> str:
@@ -89,7 +99,13 @@ class Failures:
         return {"failures": self.count, "failed_at": self.failed_at}
 
     def and_one(self, result: TrialResult) -> TrialResult:
-        """Return a FAILED result with these failures and its own among its facts."""
+        """Return a FAILED result with these failures and its own among its facts.
+
+        Raises:
+            StorageError: the disk is full. That ends the command, not the trial, which goes on when it is given again.
+        """
+        if result.reason.startswith(DISK_FULL):
+            raise StorageError(f"{result.reason}; make room and give the same command again")
         return replace(result, facts={**result.facts, **Failures(self.count + 1, result.failed_at).facts})
 
     def repeated_by(self, result: TrialResult) -> bool:

@@ -1,10 +1,12 @@
 """Values that are refused where they enter, in one line with the value and what is allowed."""
 
+import errno
 import math
+import os
 
 import pytest
 
-from hpsearch.base.errors import ConfigError, check_choice, check_float, check_int, nearest, out_of_memory
+from hpsearch.base.errors import ConfigError, check_choice, check_float, check_int, full_disk, nearest, out_of_memory
 
 
 @pytest.mark.parametrize("value", [1, 3, 10])
@@ -83,3 +85,17 @@ def test_what_means_the_same_comes_first(word, hint):
 
 def test_another_part_of_the_configuration_is_no_meaning():
     assert "lr" not in nearest("model.alpha", KNOWN)
+
+
+def test_a_full_disk_is_found_behind_what_a_library_says_of_it():
+    def save(number):
+        try:
+            raise OSError(number, os.strerror(number))
+        finally:
+            raise RuntimeError("unexpected pos 64 vs 0")  # as torch's writer closes its file
+
+    for number, said in ((errno.ENOSPC, "No space left on device"), (errno.EDQUOT, "quota"), (errno.EACCES, "")):
+        with pytest.raises(RuntimeError) as raised:
+            save(number)
+        assert (said in full_disk(raised.value)) and bool(full_disk(raised.value)) == bool(said)
+    assert full_disk(None) == full_disk(ValueError("No space left on device")) == ""

@@ -1,12 +1,14 @@
 """The pool alone: what it drops, what it keeps, what it tells."""
 
+import errno
 import itertools
 import math
 from dataclasses import replace
 
 import pytest
 
-from hpsearch.base.errors import ConfigError
+from hpsearch.base.errors import ConfigError, StorageError
+from hpsearch.base.outcome import failure
 from hpsearch.base.types import Decision, Objective, Report, Started, TrialId, TrialResult, TrialSpec, TrialState
 from hpsearch.search.pool import Pool
 from hpsearch.search.watch import UNLIMITED, TimeLimits
@@ -477,3 +479,16 @@ def test_where_trials_run_only_while_they_are_looked_at_silence_is_seen_at_the_n
     pool.add(spec(0, tmp_path))
     (done,) = drain(pool)
     assert (done.result.state, done.epochs, len(fake.submitted)) == (TrialState.FAILED, 1, 3)
+
+
+def test_a_full_disk_ends_the_search_and_not_the_trial(tmp_path):
+    def script(spec):
+        yield Started(None, {}, 0.0)
+        yield failure(OSError(errno.ENOSPC, "No space left on device"), 0.0)
+
+    pool, fake, record, _ = make(tmp_path, script)
+    pool.add(spec(0, tmp_path))
+    with pytest.raises(StorageError, match=r"the disk is full: .*No space left on device; make room"):
+        drain(pool)
+    assert record.trial(TrialId(0, 0)).state is TrialState.RUNNING
+    assert len(fake.submitted) == 1
