@@ -11,6 +11,7 @@ An interrupted campaign goes on with the same command: results are in a file of 
 import argparse
 import multiprocessing
 import random
+import signal
 import sys
 import tempfile
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -57,6 +58,7 @@ def _planned(index: int, seed: int, kinds: Sequence[Kind], offsets: Sequence[int
 def main(words: Sequence[str] | None = None) -> int:
     """Run a campaign; returns the exit code."""
     args = _parsed(words)
+    _interruptible()
     kinds = _chosen(args)
     if args.list:
         print(*(f"{kind.name:<40}  {', '.join(kind.under)}  {kind.missing()}".rstrip() for kind in kinds), sep="\n")
@@ -102,13 +104,19 @@ def _again(args: argparse.Namespace, index: int) -> str:
 
 def _verdicts(faults: Sequence[Fault], folder: Path, jobs: int) -> Iterator[Verdict]:
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, context, max_tasks_per_child=20) as pool:
+    with ProcessPoolExecutor(jobs, context, _interruptible, max_tasks_per_child=20) as pool:
         calm = [pool.submit(calm_run, surroundings, folder) for surroundings in _needed(faults)]
         for one in calm:
             one.result()
         given = [(one.index, one.kind.name, one.surroundings, one.seed, folder) for one in faults]
         for done in as_completed([pool.submit(_in_child, *those) for those in given]):
             yield done.result()
+
+
+def _interruptible() -> None:
+    """Let a campaign that is ended, in the background too, end the studies that it has started."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
 
 
 def _needed(faults: Sequence[Fault]) -> list[Surroundings]:
