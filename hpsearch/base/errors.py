@@ -11,6 +11,9 @@ from hpsearch.base.near import nearest_keys, nearest_names, nearest_values
 from hpsearch.base.passwords import without_password
 from hpsearch.base.readable import readable, representation
 
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""A full disk, a quota that is used up, a file larger than a process may write."""
+
 
 class Correction(NamedTuple):
     """What a word of the command line should have said.
@@ -148,16 +151,16 @@ def out_of_memory(error: BaseException | None) -> bool:
     return lacking or "DefaultCPUAllocator" in message_of(error) or out_of_memory(error.__cause__)
 
 
-def full_disk(error: BaseException | None) -> str:
-    """Return what the system says of a full disk or a quota behind an error; empty where it is something else.
+def no_room(error: BaseException | None) -> str:
+    """Return what the system says of a full disk, a quota or a limit behind an error; empty where it is something else.
 
     torch hides it behind an error of its own, as it closes the file that it could not write.
     """
     if error is None:
         return ""
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if isinstance(error, OSError) and error.errno in _FULL:
         return str(error)
-    return full_disk(error.__cause__ or error.__context__)
+    return no_room(error.__cause__ or error.__context__)
 
 
 def check_int(key: str, value: object, low: int, high: int | None = None) -> None:

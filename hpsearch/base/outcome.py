@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Self
 
-from hpsearch.base.errors import HpsearchError, StorageError, exit_error, first_line, full_disk, nearest, out_of_memory
+from hpsearch.base.errors import HpsearchError, StorageError, exit_error, first_line, nearest, no_room, out_of_memory
 from hpsearch.base.keys import SILENT_SECONDS
 from hpsearch.base.readable import TEXT, readable
 from hpsearch.base.types import Decision, Objective, TrialResult, TrialState, whole_or_fraction
@@ -31,7 +31,7 @@ WORST_FIRST = (TrialState.FAILED, TrialState.INFEASIBLE, TrialState.PRUNED, Tria
 OUT_OF_MEMORY, NOT_COMPARED, TOO_LONG = "out of memory", "not compared", "took too long"
 """What the reason of an INFEASIBLE trial begins with whose training did not run away: see `diverged`."""
 
-DISK_FULL = "the disk is full: "
+NO_ROOM = "no room to write: "
 """What the reason of an attempt begins with that could not write: no fault of the trial."""
 
 
@@ -61,8 +61,8 @@ def failure(error: BaseException, time_sec: float) -> TrialResult:
 
 
 def _reason(error: BaseException, text: str) -> str:
-    if full := full_disk(error):
-        return DISK_FULL + full
+    if full := no_room(error):
+        return NO_ROOM + full
     if isinstance(error, HpsearchError) and text:
         return text
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
@@ -102,9 +102,10 @@ class Failures:
         """Return a FAILED result with these failures and its own among its facts.
 
         Raises:
-            StorageError: the disk is full. That ends the command, not the trial, which goes on when it is given again.
+            StorageError: the attempt had no room to write. That ends the command and not the trial, which goes on when
+                the command is given again.
         """
-        if result.reason.startswith(DISK_FULL):
+        if result.reason.startswith(NO_ROOM):
             raise StorageError(f"{result.reason}; make room and give the same command again")
         return replace(result, facts={**result.facts, **Failures(self.count + 1, result.failed_at).facts})
 

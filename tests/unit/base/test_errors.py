@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from hpsearch.base.errors import ConfigError, check_choice, check_float, check_int, full_disk, nearest, out_of_memory
+from hpsearch.base.errors import ConfigError, check_choice, check_float, check_int, nearest, no_room, out_of_memory
 
 
 @pytest.mark.parametrize("value", [1, 3, 10])
@@ -94,8 +94,9 @@ def test_a_full_disk_is_found_behind_what_a_library_says_of_it():
         finally:
             raise RuntimeError("unexpected pos 64 vs 0")  # as torch's writer closes its file
 
-    for number, said in ((errno.ENOSPC, "No space left on device"), (errno.EDQUOT, "quota"), (errno.EACCES, "")):
+    texts = {errno.ENOSPC: "No space left", errno.EDQUOT: "quota", errno.EFBIG: "too large", errno.EACCES: ""}
+    for number, said in texts.items():
         with pytest.raises(RuntimeError) as raised:
             save(number)
-        assert (said in full_disk(raised.value)) and bool(full_disk(raised.value)) == bool(said)
-    assert full_disk(None) == full_disk(ValueError("No space left on device")) == ""
+        assert (said in no_room(raised.value)) and bool(no_room(raised.value)) == bool(said)
+    assert no_room(None) == no_room(ValueError("No space left on device")) == ""

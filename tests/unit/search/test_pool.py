@@ -488,7 +488,7 @@ def test_a_full_disk_ends_the_search_and_not_the_trial(tmp_path):
 
     pool, fake, record, _ = make(tmp_path, script)
     pool.add(spec(0, tmp_path))
-    with pytest.raises(StorageError, match=r"the disk is full: .*No space left on device; make room"):
+    with pytest.raises(StorageError, match=r"no room to write: .*No space left on device; make room"):
         drain(pool)
     assert record.trial(TrialId(0, 0)).state is TrialState.RUNNING
     assert len(fake.submitted) == 1
