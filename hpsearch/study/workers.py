@@ -142,7 +142,7 @@ class Workers:
                     f"that and {START_SEC:g} s more for imports and data: model or data hang, or the limit is too low "
                     f"(from {self._composition.where(SILENT_SECONDS)})"
                 ) from None
-        check_metric(self._composition, facts["metrics"], facts.get("further"))
+        check_metric(self._composition, facts["metrics"], facts.get("further"), config)
         found: Mapping[str, Any] = facts
         return found
 
@@ -178,7 +178,10 @@ def _naming(words: str) -> Iterator[None]:
 
 
 def check_metric(
-    composition: Composition, reported: Sequence[str] | None, further: Sequence[str] | None = None
+    composition: Composition,
+    reported: Sequence[str] | None,
+    further: Sequence[str] | None = None,
+    config: Mapping[str, Any] | None = None,
 ) -> None:
     """Refuse objectives that no trial reports.
 
@@ -187,11 +190,12 @@ def check_metric(
         reported: what a trial reports; None where that is not known.
         further: what an objective beside the first and a limit may name, facts of a trial too; None where that is not
             known.
+        config: of the trial, such as one of a record, which has an objective of its own; None: the composition's.
 
     Raises:
         ConfigError: an objective is not among them, or is of the test split.
     """
-    objective = composition.config["objective"]
+    objective = (config or composition.config)["objective"]
     others = enumerate(objective.get("others") or ())
     named = [(NamedMetric("objective.metric", objective["metric"]), reported)]
     named += [(NamedMetric(f"objective.others[{place}].metric", other["metric"]), further) for place, other in others]

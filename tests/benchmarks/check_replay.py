@@ -94,9 +94,12 @@ def replay_all(rows: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         (record,) = (each for each in read_trials(Path("studies") / study) if str(each.id) == "/".join(place))
         given = (*HOME, *lacking_words(record.config))
         given = (*given, f"plugins=[{MODULE}]") if row["kind"] == "own loop" else given
-        again = replay(row["run"], overrides=given, observer=Silent())
         found = {"state": record.state, "attempts": record.attempts, "reports": len(record.reports)}
-        found |= {"same": again.same, "first": again.first, "reasons": again.reasons}
+        try:
+            again = replay(row["run"], overrides=given, observer=Silent())
+            found |= {"same": again.same, "first": again.first or again.differences[:1], "reasons": again.reasons}
+        except HpsearchError as error:
+            found |= {"same": False, "first": f"refused: {error}", "reasons": ()}
         yield {**row, **found, **(_beside_plain(record) if row["kind"] == "fused" else {})}
 
 

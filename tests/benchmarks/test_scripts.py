@@ -20,6 +20,11 @@ TABLE = """[{"config": {"lr": 0.1, "decay": 1e-4}, "valid_loss": [2.0, 1.0, 0.5]
 
 SHORT = {
     "bench_driver": (["--trials", "12", "--reports", "2", "--part", "random"], [r"trials_per_sec", r"wanted"], ()),
+    "bench_deterministic": (
+        ["--pairs", "1", "--models", "mlp", "--", "data.train_size=100", "trainer.epochs=1"],
+        [r"\| mlp \| \d\.\d{3} \|"],
+        (),
+    ),
     "bench_fused": (
         [
             "--models",
@@ -70,6 +75,11 @@ SHORT = {
         ["--only", "mlp/sgd", "--train-size", "200", "--epochs", "1", "--seeds", "1"],
         [r"\| mlp/sgd \| (pass|warn|refused)"],
         [FASHION_MNIST],
+    ),
+    "check_replay": (
+        ["--trials", "6", "--batch", "5", "--kinds", "alone", "killed", "own loop", "program", "fused"],
+        [r"\| killed \| 1 \| 1 \|", r"\| fused \| 2 \| 2 \|", r"\| all \| 6 \| 6 \|"],
+        (),
     ),
     "check_sentences": (["1", "--only", "two arms"], [r"\| best mean \| 1 \| 1 \|"], ()),
     "check_statistics": (["20"], [r"coverage of the t interval, n = 3 +[01]\.\d{3}", r"Kaplan-Meier.* 7\.000"], ()),
