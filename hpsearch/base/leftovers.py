@@ -131,10 +131,10 @@ def remove_lock(lock: Path) -> bool:
     Returns:
         Whether there was one, and it is gone.
     """
-    from filelock import FileLock, Timeout
-
     if lock.is_symlink() or not lock.is_file():
         return False
+    from filelock import FileLock, Timeout
+
     with suppress(OSError, Timeout), FileLock(lock, timeout=0):
         lock.unlink()
         return True

@@ -84,9 +84,10 @@ def _started_elsewhere(pid: int) -> int | None:
     import psutil
 
     try:
-        return round(psutil.Process(pid).create_time() * 100)
+        began: float = psutil.Process(pid).create_time()
     except psutil.Error:
         return None
+    return round(began * 100)
 
 
 def _place() -> str:

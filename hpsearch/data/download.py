@@ -3,7 +3,9 @@
 import logging
 from pathlib import Path
 
+from hpsearch.base import platform
 from hpsearch.base.errors import DataError, first_line
+from hpsearch.base.leftovers import temporary_folder
 
 
 def fetch(url: str, sha256: str, name: str, missing: str) -> Path:
@@ -24,9 +26,14 @@ def fetch(url: str, sha256: str, name: str, missing: str) -> Path:
     import pooch
 
     pooch.get_logger().setLevel(logging.WARNING)
-    folder = pooch.os_cache("hpsearch") / name
+    folder = Path(pooch.os_cache("hpsearch")) / name
+    file = folder / url.rpartition("/")[2]
     try:
-        return Path(pooch.retrieve(url, f"sha256:{sha256}", fname=url.rpartition("/")[2], path=folder))
+        if not file.is_file() or pooch.file_hash(str(file)) != sha256:
+            folder.mkdir(parents=True, exist_ok=True)
+            with temporary_folder(folder) as own:  # pooch's own temporary file has a name that tells nothing
+                platform.replace(Path(pooch.retrieve(url, f"sha256:{sha256}", fname=file.name, path=own)), file)
+        return file
     except (OSError, ValueError) as error:
         reason = first_line(error) if isinstance(error, ValueError) else type(error).__name__
         raise DataError(f"{missing}; download of {url} failed ({reason}); data.root names their folder") from error

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from hpsearch.base.cache import cache_folder
 from hpsearch.base.files import replacement
-from hpsearch.base.leftovers import sweep_once, temporary_folder
+from hpsearch.base.leftovers import remove_lock, sweep_once, temporary_folder
 from hpsearch.tracking.mlflow_internals import build_schema, installed_version, schema_head, sqlite_uri
 
 LOCK_TIMEOUT_SEC = 120.0
@@ -49,11 +49,12 @@ def _template() -> bytes | None:
     if file is None:
         return None
     kept = _unpacked(file)
+    lock = file.with_name(f"{file.name}.lock")
     if kept is not None:
+        remove_lock(lock)
         return kept
     from filelock import FileLock, Timeout
 
-    lock = file.with_name(f"{file.name}.lock")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(lock, timeout=LOCK_TIMEOUT_SEC):

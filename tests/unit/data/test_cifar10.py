@@ -1,6 +1,8 @@
+import hashlib
 import pickle
 import shutil
 import tarfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -50,17 +52,26 @@ def test_pixels_are_by_channel_row_and_column(root):
 
 
 def test_without_root_the_archive_is_downloaded_with_its_checksum(root, tmp_path, monkeypatch):
-    path = archived(root)
-    calls = []
+    archive = archived(root)
+    digest = hashlib.sha256(archive.read_bytes()).hexdigest()
+    calls, cache = [], tmp_path / "cache/hpsearch/cifar-10"
 
     def retrieve(url, known_hash, fname, path):
         calls.append((url, known_hash, fname))
-        return str(root / cifar10.ARCHIVE)
+        return str(shutil.copy(archive, Path(path, fname)))
 
-    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path / "empty")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr("pooch.retrieve", retrieve)
+    monkeypatch.setattr(cifar10, "SHA256", digest)
     check(CIFAR10())
-    assert path.exists() and calls[0] == (cifar10.URL, f"sha256:{cifar10.SHA256}", cifar10.ARCHIVE)
+    check(CIFAR10())
+    assert calls == [(cifar10.URL, f"sha256:{digest}", cifar10.ARCHIVE)]
+    assert [path.name for path in cache.iterdir()] == [cifar10.ARCHIVE]
+    (cache / cifar10.ARCHIVE).write_bytes(b"cut")
+    check(CIFAR10())
+    assert len(calls) == 2
 
 
 def refused(source, test=False):
