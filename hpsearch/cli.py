@@ -13,14 +13,15 @@ from hpsearch.base import platform
 from hpsearch.base.commands import command, own_words
 from hpsearch.base.errors import ConfigError, HpsearchError, nearest
 from hpsearch.base.grammar import without_restart
+from hpsearch.base.installed import own_version
 from hpsearch.base.printed import say
 from hpsearch.base.stopping import stops
 from hpsearch.study.options import composed
 from hpsearch.terminal.ending import stopped, told
-from hpsearch.terminal.help import COMMANDS, PROGRAM, command_help, full_help, short_help, version
+from hpsearch.terminal.help import COMMANDS, PROGRAM, command_help, full_help, short_help
 from hpsearch.terminal.option_help import help_pages
 
-_ANSWERS = ("list", "ask", "tell")
+_ANSWERS = ("list", "doctor", "ask", "tell")
 """Commands that are for what they print."""
 
 
@@ -78,12 +79,11 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--config-dir", action="append", default=[])
     parser.add_argument("--path", action="append", default=[])
     parser.add_argument("--port", type=int)
-    parser.add_argument("--check", action="store_true")
     parser.add_argument("--epoch", type=int)
     parser.add_argument("--failed", nargs="?", const="")
     parser.add_argument("--points", type=int)
-    parser.add_argument("--print", action="store_true")
-    parser.add_argument("--tables", action="store_true")
+    for switch in ("--check", "--print", "--tables", "--json", "--repair"):
+        parser.add_argument(switch, action="store_true")
     given, program = _apart(arguments)
     parsed = parser.parse_intermixed_args(given)
     parsed.program = program
@@ -109,7 +109,7 @@ def _dispatch(parsed: argparse.Namespace) -> int:
     _check(parsed)
     sys.path[:0] = [str(Path(folder).resolve()) for folder in parsed.path]
     if parsed.version:
-        print(f"hpsearch {version()}")
+        print(f"hpsearch {own_version()}")
     elif parsed.help:
         words = [parsed.command, *parsed.words] if parsed.command else parsed.words
         print(help_pages(words, parsed.config_dir) if words else full_help(parsed.config_dir))
@@ -127,7 +127,7 @@ def _dispatch(parsed: argparse.Namespace) -> int:
 
 _OPTIONS_OF = (
     *(("port", "ui"), ("check", "replay"), ("epoch", "tell"), ("failed", "tell"), ("points", "run")),
-    *(("print", "report"), ("tables", "report")),
+    *(("print", "report"), ("tables", "report"), ("json", "doctor"), ("repair", "doctor")),
 )
 
 
@@ -278,6 +278,15 @@ def _sync(parsed: argparse.Namespace) -> int:
     return 0
 
 
+def _doctor(parsed: argparse.Namespace) -> int:
+    from hpsearch.study.doctor.examine import examine
+    from hpsearch.terminal.doctor import as_json, show_examined
+
+    examined = examine(_name(parsed), parsed.words, parsed.config_dir, parsed.repair)
+    print(as_json(examined)) if parsed.json else show_examined(examined)
+    return examined.exit_code
+
+
 def _ui(parsed: argparse.Namespace) -> int:
     from hpsearch.study.existing import open_ui
 
@@ -362,6 +371,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "curvature": _curvature,
     "show": _show,
     "sync": _sync,
+    "doctor": _doctor,
     "try": _try,
     "skip": _skip,
     "ask": _ask,

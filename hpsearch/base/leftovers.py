@@ -141,6 +141,19 @@ def remove_lock(lock: Path) -> bool:
     return False
 
 
+def is_held(lock: Path) -> bool:
+    """Return whether a process holds a lock, or this one may not ask."""
+    if not lock.exists():
+        return False
+    from filelock import FileLock, Timeout
+
+    try:
+        with FileLock(lock, timeout=0):
+            return False
+    except (Timeout, OSError):
+        return True
+
+
 def _entries(folder: Path) -> "Iterator[os.DirEntry[str]]":
     with suppress(OSError), os.scandir(folder) as entries:
         yield from entries

@@ -55,6 +55,11 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
         "standard input",
     ),
     "sync": ("[NAME]", "send what a tracking server has not received yet"),
+    "doctor": (
+        "[STUDY | FOLDER] [--repair] [--json]",
+        "look at versions, device, disks, stores and studies, and say what is wrong and the way out; exit 1 where "
+        "something needs a hand; --repair: remove what killed processes left, rebuild what the record can give back",
+    ),
 }
 """Name, arguments and meaning of every command."""
 
@@ -167,17 +172,3 @@ def wrapped(text: str) -> list[str]:
 
 def _width() -> int:
     return min(max(shutil.get_terminal_size((_WIDTH, 0)).columns, _NARROW), _WIDTH)
-
-
-def version() -> str:
-    """Return the version of this package, also of one that is used from its clone."""
-    from importlib.metadata import PackageNotFoundError
-    from importlib.metadata import version as installed
-
-    try:
-        return installed("hpsearch")
-    except PackageNotFoundError:
-        import tomllib
-
-        project = Path(__file__).resolve().parents[2] / "pyproject.toml"
-        return str(tomllib.loads(project.read_text(encoding="utf-8"))["project"]["version"])

@@ -18,7 +18,7 @@ from hpsearch.base.files import LAYERS, LOG
 from hpsearch.base.inside import check_links, check_name, inside
 from hpsearch.base.intake import json_file, json_value
 from hpsearch.base.keys import is_single
-from hpsearch.base.leftovers import temporary_folder
+from hpsearch.base.leftovers import is_held, temporary_folder
 from hpsearch.base.observer import StudySummary
 from hpsearch.base.outcome import Failures
 from hpsearch.base.passwords import without_password
@@ -378,13 +378,4 @@ def _continued(files: Iterable[Path]) -> dict[str, str]:
 
 def _unfinished(folder: Path) -> str:
     """Return whether a study without a final state runs: its driver holds the lock while it does."""
-    from filelock import FileLock, Timeout
-
-    lock = folder / "lock"
-    try:
-        if lock.exists():
-            with FileLock(lock, timeout=0):
-                pass
-    except (Timeout, OSError):
-        return "RUNNING"
-    return "INTERRUPTED"
+    return "RUNNING" if is_held(folder / "lock") else "INTERRUPTED"

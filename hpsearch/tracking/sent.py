@@ -82,13 +82,7 @@ class Sent:
 
     def pending(self) -> set[str]:
         """Return the event files that are longer than what is sent of them."""
-        files = {path.stem: path for path in trial_files(self._folder)}
-        study = self._folder / "events" / f"{STUDY}.jsonl"
-        if study.exists():
-            files[STUDY] = study
-        return {
-            name for name, path in files.items() if path.stat().st_size != self._entries.get(name, {}).get("offset", 0)
-        }
+        return _longer(self._folder, self._entries)
 
     def _compact(self) -> None:
         if not self._entries:
@@ -107,6 +101,18 @@ def _is_there(entry: Mapping[str, Any], run: FoundRun | None) -> bool:
     if run is None or run.id != entry["run"]:
         return entry["run"] is None
     return run.deleted or (run.tags.get(SENT) == str(entry["offset"]) and run.has_files)
+
+
+def unsent(folder: Path, uri: str) -> set[str]:
+    """Return the event files of a study that a store has not received in full; nothing is changed."""
+    entries = filter(_is_note, read_lines(sent_file(folder, uri))[0])
+    return _longer(folder, {entry["name"]: entry for entry in entries})
+
+
+def _longer(folder: Path, entries: Mapping[str, Mapping[str, Any]]) -> set[str]:
+    """Return the event files that are longer than what is noted of them."""
+    files = [*trial_files(folder), *(folder / "events").glob(f"{STUDY}.jsonl")]
+    return {path.stem for path in files if path.stat().st_size != entries.get(path.stem, {}).get("offset", 0)}
 
 
 def _opened(path: Path) -> Journal:
