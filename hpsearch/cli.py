@@ -32,8 +32,8 @@ def run(arguments: Sequence[str]) -> int:
         arguments: its words, without the program's name.
 
     Returns:
-        The exit code: 0 done, 1 a trial stayed FAILED or a replay differs, 2 bad input, 3 a gate failed,
-        130 interrupted.
+        The exit code: 0 done, 1 a trial stayed FAILED, a replay differs or the doctor found a problem, 2 bad input,
+        3 a gate failed, 130 interrupted.
     """
     platform.speak_utf8()
     try:
@@ -279,12 +279,9 @@ def _sync(parsed: argparse.Namespace) -> int:
 
 
 def _doctor(parsed: argparse.Namespace) -> int:
-    from hpsearch.study.doctor.examine import examine
-    from hpsearch.terminal.doctor import as_json, show_examined
+    from hpsearch.terminal.doctor import doctor
 
-    examined = examine(_name(parsed), parsed.words, parsed.config_dir, parsed.repair)
-    print(as_json(examined)) if parsed.json else show_examined(examined)
-    return examined.exit_code
+    return doctor(_name(parsed), parsed.words, parsed.config_dir, repair=parsed.repair, as_json=parsed.json)
 
 
 def _ui(parsed: argparse.Namespace) -> int:
@@ -361,21 +358,11 @@ def _tell(parsed: argparse.Namespace) -> int:
 
 
 _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
-    "run": _run,
-    "new": _new,
-    "report": _report,
-    "list": _list,
-    "ui": _ui,
-    "replay": _replay,
-    "continue": _continue,
-    "curvature": _curvature,
-    "show": _show,
-    "sync": _sync,
-    "doctor": _doctor,
-    "try": _try,
-    "skip": _skip,
-    "ask": _ask,
-    "tell": _tell,
+    each.__name__.removeprefix("_"): each
+    for each in (
+        *(_run, _new, _report, _list, _ui, _replay, _continue, _curvature),
+        *(_show, _sync, _doctor, _try, _skip, _ask, _tell),
+    )
 }
 
 

@@ -3,8 +3,9 @@
 import json
 import textwrap
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from rich.text import Text
@@ -22,6 +23,28 @@ _STYLES = {"ok": "green", "note": "yellow", "problem": "bold red"}
 _LEVEL, _SUBJECT, _TEXT, _WIDTH = 9, 18, 40, 118
 """Widths of the columns: the level, the longest subject that has its text beside it, the least of a text beside them,
 and the most of all."""
+
+
+def doctor(
+    target: str | None, words: Sequence[str], config_dirs: Sequence[str | Path], *, repair: bool, as_json: bool
+) -> int:
+    """Look at what a command would meet, and print it.
+
+    Args:
+        target: see `hpsearch.study.doctor.examine.examine`, as for the next three.
+        words: of the command line.
+        config_dirs: of the command line.
+        repair: mend what can be, before.
+        as_json: print it for programs.
+
+    Returns:
+        The exit code.
+    """
+    from hpsearch.study.doctor.examine import examine
+
+    examined = examine(target, words, config_dirs, repair)
+    print(in_json(examined)) if as_json else show_examined(examined)
+    return examined.exit_code
 
 
 def show_examined(examined: "Examined", stream: TextIO | None = None) -> None:
@@ -73,7 +96,7 @@ def _verdict(examined: "Examined") -> str:
     return listed(said) or "all is well"
 
 
-def as_json(examined: "Examined") -> str:
+def in_json(examined: "Examined") -> str:
     """Return what was found for programs: ``folder``, ``exit_code``, ``findings`` and ``done``, without secrets."""
     findings = [
         {key: without_password(str(value)) for key, value in asdict(each).items()} for each in examined.findings

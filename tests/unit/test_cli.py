@@ -1,3 +1,4 @@
+import json
 import os
 import re
 import subprocess
@@ -127,7 +128,7 @@ def test_replay_that_differs_exits_with_1_only_when_checked(asked):
         (
             "reprot lr_sweep",
             "no command 'reprot', did you mean 'report'? (commands: run, new, report, list, ui, replay, continue, "
-            "curvature, show, try, skip, ask, tell, sync; ",
+            "curvature, show, try, skip, ask, tell, sync, doctor; ",
         ),
         ("train", "no command 'train' (commands: "),
         ("reprot --help", "--help reprot: no such command, group or key, did you mean 'report'?"),
@@ -304,3 +305,16 @@ def test_working_folder_is_last_on_the_import_path(tmp_path, entry):
         [sys.executable, "-c", spy + start], capture_output=True, text=True, cwd=tmp_path, env=environ, check=False
     )
     assert Path(done.stdout.strip() or ".").resolve() == tmp_path.resolve(), done.stderr
+
+
+def test_the_doctor_answers_in_lines_or_for_programs(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    assert run(["doctor"]) == 0
+    assert capsys.readouterr().out.splitlines()[0] == f"hpsearch doctor: {tmp_path}"
+    (tmp_path / "mlflow.db").write_text("no database")
+    assert run(["doctor", "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["exit_code"] == 1
+    assert run(["doctor", "nothing"]) == 2 and run(["list", "--repair"]) == 2
+    assert capsys.readouterr().err.splitlines()[-1] == "hpsearch: --repair belongs to `python -m hpsearch doctor`"

@@ -45,7 +45,7 @@ def device(asked: "subprocess.Popen[str] | None") -> Iterator[Finding]:
     answer = "nvidia-smi is missing" if asked is None else _answer(asked)
     gpus = [line.split(", ") for line in answer.splitlines() if line.count(", ") == 2]
     if not gpus:
-        said = " ".join(answer.split())[:200]
+        said = " ".join(answer.split())[:200] or "nvidia-smi named none"
         yield problem("device", f"the driver of the GPU does not answer: {said}", "nvidia-smi; restart the machine")
         return
     names = listed([f"{name}, {int(mib) / 1024:.0f} GiB" for name, _, mib in gpus])

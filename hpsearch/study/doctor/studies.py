@@ -179,7 +179,7 @@ def _unsent(folder: Path, uri: str, sync: str) -> Iterator[Finding]:
 def _left_over(folder: Path) -> Iterator[Finding]:
     """Yield what killed processes left in a study's folder."""
     found = [*leftovers(folder, deep=True)]
-    ours = [str(each.path.relative_to(folder)) for each in found if each.is_ours]
+    ours = sorted(str(each.path.relative_to(folder)) for each in found if each.is_ours)
     if ours:
         more = f" and {len(ours) - _SHOWN} more" if len(ours) > _SHOWN else ""
         yield note(folder.name, f"left by killed processes: {', '.join(ours[:_SHOWN])}{more}", mending(folder.name))

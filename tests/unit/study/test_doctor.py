@@ -337,7 +337,7 @@ def test_devices(monkeypatch):
     failed = gpus(monkeypatch, "print('NVIDIA-SMI has failed:\\n no driver')")
     assert failed.startswith("problem: the driver of the GPU does not answer: NVIDIA-SMI has failed: no driver")
     monkeypatch.setattr(machine, "DEVICE_SEC", 0.05)
-    assert "nvidia-smi said nothing for" in gpus(monkeypatch, "input()")
+    assert "nvidia-smi said nothing for" in gpus(monkeypatch, "import time; time.sleep(60)")
 
 
 Usage = namedtuple("Usage", "total used free")
