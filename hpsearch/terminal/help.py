@@ -144,9 +144,7 @@ def command_help(name: str) -> str:
 
 _TITLE = "hpsearch tunes PyTorch models: it searches, repeats over seeds, tracks every trial and reports what holds."
 _MORE = f"{PROGRAM} --help lists the commands, the models, data sets, optimizers and the rest."
-_EXITS = (
-    "exit codes: 0 done; 1 a trial failed, a replay differs, the doctor found a problem; 2 bad input; 3 a gate failed;"
-)
+_EXITS = "exit codes: 0 done; 1 a trial failed, a replay differs or there is a problem; 2 bad input; 3 a gate failed;"
 _EXITS += "\n            130 interrupted"
 
 

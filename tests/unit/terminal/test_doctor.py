@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -31,11 +32,11 @@ class Terminal(io.StringIO):
 def shown(monkeypatch, width, found=FOUND, stream=None):
     for name in ("NO_COLOR", "CI", "FORCE_COLOR", "TTY_COMPATIBLE"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("TERM", "dumb")
+    monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", str(width))
     stream = stream or Terminal()
     show_examined(found, stream)
-    return stream.getvalue().splitlines()
+    return re.sub(r"\x1b\[[0-9;]*m", "", stream.getvalue()).splitlines()
 
 
 def test_a_pipe_gets_a_line_for_each_thing(monkeypatch):
