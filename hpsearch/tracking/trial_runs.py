@@ -1,5 +1,6 @@
 """The runs of a study's trials in a tracking store, from the lines of their event files."""
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -38,17 +39,19 @@ class TrialRuns:
         self._writer, self._folder, self._sent, self._study_run = writer, folder, sent, study_run
         self._artifact_bytes = artifact_bytes
         self._runs: dict[str, str] = {}
+        self._specified: dict[str, float] = {}
         self._trails: dict[str, Trail] = {}
         self._colours = Colours()
 
     def adopt(self, name: str, run: FoundRun) -> None:
         """Take over a run that exists."""
-        self._runs[name] = run.id
-        self._colour(name, runs.joined(run.tags, run.id).get("params", {}), run.tags.get(runs.COLOUR))
+        self._runs[name], kept = run.id, runs.joined(run.tags, run.id)
+        self._specified[name] = kept.get("queued", math.nan)
+        self._colour(name, kept.get("params", {}), run.tags.get(runs.COLOUR))
 
     def send(self, name: str) -> None:
         """Send the new lines of one trial; its run is created when it has started."""
-        trail = self._trails.setdefault(name, self._sent.trail(name, self._runs.get(name)))
+        trail = self._trails[name] = self._trails.get(name) or self._found(name)
         events, offset = read_events(self._sent.path(name), trail.offset)
         if not events:
             return
@@ -64,6 +67,20 @@ class TrialRuns:
         self._sent.save(name, trail)
         if trail.fold.state.finished:
             del self._trails[name]
+
+    def _found(self, name: str) -> Trail:
+        """Return how far a trial is sent; the run of another training of its name, lost on record, is withdrawn."""
+        run = self._runs.get(name)
+        if run is not None and self._is_other(name):
+            with self._writer.together():
+                withdraw(self._writer, self._runs.pop(name))
+            return Trail()
+        return self._sent.trail(name, run)
+
+    def _is_other(self, name: str) -> bool:
+        events, _ = read_events(self._sent.path(name))
+        there = self._specified.get(name, math.nan)
+        return bool(events) and not math.isnan(there) and events[0]["time"] != there
 
     def _send(self, name: str, trail: Trail, events: Sequence[Event], metrics: Sequence[Metric]) -> None:
         """Send everything of one kind in one call."""
