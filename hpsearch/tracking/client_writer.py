@@ -77,13 +77,17 @@ class ClientWriter:
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """Turn what MLflow will never take into a Refusal; each call arrives by itself."""
-        from mlflow.exceptions import MlflowException
+        """Turn what MLflow will never take into a Refusal; each call arrives by itself.
 
+        Of what a server answers only what MLflow itself says counts: gateways answer with any code and any text.
+        """
+        from mlflow.exceptions import MlflowException, RestException
+
+        speaks: type[MlflowException] = RestException if self._uri.startswith("http") else MlflowException
         try:
             yield
         except MlflowException as error:
-            if error.error_code in PERMANENT:
+            if isinstance(error, speaks) and error.error_code in PERMANENT:
                 raise Refusal(store.one_line(error)) from error
             raise
 
