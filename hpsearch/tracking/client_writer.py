@@ -77,13 +77,10 @@ class ClientWriter:
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """Turn what MLflow will never take into a Refusal; each call arrives by itself.
-
-        Of what a server answers only what MLflow itself says counts: gateways answer with any code and any text.
-        """
+        """Turn what MLflow will never take into a Refusal; each call arrives by itself."""
         from mlflow.exceptions import MlflowException, RestException
 
-        speaks: type[MlflowException] = RestException if self._uri.startswith("http") else MlflowException
+        speaks: type[MlflowException] = RestException if self._uri.startswith("http") else MlflowException  # no gateway
         try:
             yield
         except MlflowException as error:

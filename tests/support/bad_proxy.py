@@ -83,7 +83,6 @@ TROUBLES: dict[str, Callable[[_Handler, bytes], None]] = {
     **{str(code): lambda handler, _, code=code: handler.answer(code, HTML) for code in CODES},
     "html": lambda handler, _: handler.answer(200, HTML),
     "garbage": lambda handler, _: handler.answer(200, bytes(range(256)), "application/json"),
-    "empty": lambda handler, _: handler.answer(200, b"{}", "application/json"),
     "redirect": lambda handler, _: handler.answer(302, b"", Location="/elsewhere"),
     "half": _half,
     "answer lost": _lost,
