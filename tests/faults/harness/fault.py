@@ -133,7 +133,7 @@ def evidence(run: Run, orphans: list[str]) -> Evidence:
 def _same(run: Run) -> Same:
     if run.surroundings.same is not Same.ALL_IN_ONE:
         return run.surroundings.same
-    return Same.ALIKE if len(run.codes) > 1 or "died" in run.said() else Same.ALL
+    return Same.ALIKE if len(run.codes) > 1 or "trying again" in run.said() else Same.ALL
 
 
 def left_over(run: Run) -> Iterator[str]:
