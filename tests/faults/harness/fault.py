@@ -21,6 +21,7 @@ TIMES = 3
 """How often the same command may have to be given until the study is complete."""
 GONE_SEC = 10.0
 """How long processes may take to notice that their driver is dead, on a busy machine too."""
+NOT_SENT = "not everything reached the tracking store"
 LEFT_OVER = ("*.tmp", "*.new", "*.part", "*.lock", "*-journal", "*-wal", "*-shm", "core", "core.*")
 """`studies/NAME/lock`, `owner.json` and `optuna.journal` are no leftovers: a finished study keeps them on purpose."""
 
@@ -97,7 +98,7 @@ def _complete(run: Run) -> list[str]:
         run.wait()
     orphans = _outliving(run)
     for _ in range(TIMES):
-        if run.codes and run.codes[-1] == 0 and _is_written(run):
+        if _is_complete(run):
             break
         run.start()
         run.wait()
@@ -105,8 +106,10 @@ def _complete(run: Run) -> list[str]:
     return orphans
 
 
-def _is_written(run: Run) -> bool:
-    return (run.folder / "studies" / "s" / "report.html").exists()
+def _is_complete(run: Run) -> bool:
+    """Return whether the last command ended well, with a report, and left nothing for a server that was away."""
+    done = bool(run.codes) and run.codes[-1] == 0 and (run.folder / "studies" / "s" / "report.html").exists()
+    return done and NOT_SENT not in run.said()[run.began_at :]
 
 
 def _outliving(run: Run) -> list[str]:

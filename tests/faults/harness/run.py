@@ -52,6 +52,8 @@ class Run:
         self.always: tuple[str, ...] = ()
         """Words that every further start has, as that of a server."""
         self.part = ""
+        self.began_at = 0
+        """Where in what was printed the last start begins."""
         self.cleanups: list[Callable[[], object]] = []
         self._write_files()
         self.environment = _environment(self.mark, self.tmp, self.cache)
@@ -70,6 +72,7 @@ class Run:
 
     def start(self, *words: str, **options: object) -> subprocess.Popen[bytes]:
         """Start the command of the surroundings, with more words of its own; `options` are those of `Popen`."""
+        self.began_at = len(self.said())
         self.process = self.command(*_with(self.surroundings.words, (*self.always, *words)), **options)
         return self.process
 

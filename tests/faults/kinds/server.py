@@ -22,7 +22,7 @@ class Server:
 
     def __init__(self, run: Run) -> None:
         self.run, self.port = run, free_port(20_000 + run.random.randrange(20_000))
-        run.always = (f"tracker.uri=http://127.0.0.1:{self.port}", "tracker.timeout_sec=2")
+        run.always = (f"tracker.uri=http://127.0.0.1:{self.port}", "tracker.timeout_sec=5")
         self.start()
         run.cleanups.append(self.stop)
 
