@@ -11,7 +11,7 @@ from typing import NoReturn
 
 from hpsearch.base import platform
 from hpsearch.base.commands import command, own_words
-from hpsearch.base.errors import ConfigError, HpsearchError, nearest
+from hpsearch.base.errors import ConfigError, HpsearchError, MachineError, lacking, nearest
 from hpsearch.base.grammar import without_restart
 from hpsearch.base.installed import own_version
 from hpsearch.base.printed import say
@@ -45,10 +45,13 @@ def run(arguments: Sequence[str]) -> int:
         return error.exit_code
     except KeyboardInterrupt:
         return stopped(_command(arguments))
-    except Exception:
-        if not stops.heard:
+    except Exception as error:
+        if stops.heard:
+            return stopped(_command(arguments))  # a library took the interrupt for a fault of its own
+        if not (lack := lacking(error)):
             raise
-        return stopped(_command(arguments))  # a library took the interrupt for a fault of its own
+        say(f"hpsearch: {lack}; a study goes on with the same command", sys.stderr)
+        return MachineError.exit_code
     answers = not arguments or parsed.version or parsed.help or parsed.cfg or parsed.command in _ANSWERS
     return told(code, bool(answers))
 

@@ -14,6 +14,10 @@ from hpsearch.base.readable import readable, representation
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """A full disk, a quota that is used up, a file larger than a process may write."""
 
+_LACKS = {errno.ENOMEM: "memory", errno.EAGAIN: "processes or threads", errno.EMFILE: "files", errno.ENFILE: "files"}
+_STARVED = {"can't start new thread": "threads or memory", "failed to map segment": "memory"}
+"""What other errors say where a thread or a library's memory is refused."""
+
 
 class Correction(NamedTuple):
     """What a word of the command line should have said.
@@ -161,6 +165,23 @@ def no_room(error: BaseException | None) -> str:
     if isinstance(error, OSError) and error.errno in _FULL:
         return str(error)
     return no_room(error.__cause__ or error.__context__)
+
+
+def lacking(error: BaseException | None) -> str:
+    """Return what the machine gives no more of, as an error or what is behind it says; empty where it is no such error.
+
+    That is memory, threads, open files or room on a disk: no fault of the program or of its input.
+    """
+    if error is None:
+        return ""
+    said = first_line(error)
+    what = "memory" if isinstance(error, MemoryError) else ""
+    what = what or next((lack for words, lack in _STARVED.items() if words in said), "")
+    if isinstance(error, OSError):
+        what = what or _LACKS.get(error.errno or 0, "") or ("room to write" if error.errno in _FULL else "")
+    if what:
+        return f"the machine gives this process no more {what} ({said or type(error).__name__})"
+    return lacking(error.__cause__ or error.__context__)
 
 
 def check_int(key: str, value: object, low: int, high: int | None = None) -> None:

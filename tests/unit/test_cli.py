@@ -209,6 +209,18 @@ def test_error_for_the_user_has_no_traceback(asked, monkeypatch, capsys):
     assert capsys.readouterr().err == "hpsearch: data.root=/nowhere: no such folder\n"
 
 
+def test_what_the_machine_lacks_is_one_line_and_exit_code_1(asked, monkeypatch, capsys):
+    def starve(*args, **kwargs):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr("hpsearch.study.api.run_composed", starve)
+    assert run(["+study=lr_sweep"]) == 1
+    assert capsys.readouterr().err == (
+        "hpsearch: the machine gives this process no more threads or memory (can't start new thread); a study goes on "
+        "with the same command\n"
+    )
+
+
 def test_second_interrupt_says_how_to_go_on(asked, monkeypatch, capsys):
     def interrupt(*args, **kwargs):
         raise KeyboardInterrupt

@@ -6,7 +6,16 @@ import os
 
 import pytest
 
-from hpsearch.base.errors import ConfigError, check_choice, check_float, check_int, nearest, no_room, out_of_memory
+from hpsearch.base.errors import (
+    ConfigError,
+    check_choice,
+    check_float,
+    check_int,
+    lacking,
+    nearest,
+    no_room,
+    out_of_memory,
+)
 
 
 @pytest.mark.parametrize("value", [1, 3, 10])
@@ -87,7 +96,7 @@ def test_another_part_of_the_configuration_is_no_meaning():
     assert "lr" not in nearest("model.alpha", KNOWN)
 
 
-def test_a_full_disk_is_found_behind_what_a_library_says_of_it():
+def test_a_no_room_is_found_behind_what_a_library_says_of_it():
     def save(number):
         try:
             raise OSError(number, os.strerror(number))
@@ -100,3 +109,22 @@ def test_a_full_disk_is_found_behind_what_a_library_says_of_it():
             save(number)
         assert (said in no_room(raised.value)) and bool(no_room(raised.value)) == bool(said)
     assert no_room(None) == no_room(ValueError("No space left on device")) == ""
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (MemoryError(), "no more memory (MemoryError)"),
+        (RuntimeError("can't start new thread"), "no more threads or memory (can't start new thread)"),
+        (ImportError("a.so: failed to map segment from shared object"), "no more memory (a.so: failed to map segment"),
+        (OSError(errno.EMFILE, "Too many open files"), "no more files ([Errno 24] Too many open files)"),
+        (OSError(errno.ENOSPC, "full"), "no more room to write ([Errno 28] full)"),
+        (OSError(errno.EACCES, "denied"), ""),
+        (RuntimeError("other"), ""),
+    ],
+)
+def test_what_the_machine_lacks_is_said_of_an_error_and_of_what_is_behind_it(error, said):
+    behind = RuntimeError("a library's own")
+    behind.__cause__ = error
+    for one in (error, behind):
+        assert (said in lacking(one)) and bool(lacking(one)) == bool(said)
