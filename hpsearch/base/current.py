@@ -16,6 +16,10 @@ class Stop(BaseException):
     """
 
 
+class Overdue(KeyboardInterrupt):
+    """Ends a trial in the driver's own process that goes on although it was asked to stop."""
+
+
 class Searched(Protocol):
     """A trial, to the code that it runs."""
 

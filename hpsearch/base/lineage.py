@@ -12,10 +12,9 @@ import signal
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from functools import cache
-from pathlib import Path
 
 from hpsearch.base import forks, platform, supervise
+from hpsearch.base.owners import Owner, this_process
 
 MARK = "HPSEARCH_STARTED_BY"
 """Environment variable with the marks of the drivers above, the outermost first."""
@@ -24,38 +23,9 @@ _ROUNDS = 20
 _ROUND_SEC = 0.005
 
 
-def identity(pid: int | None = None) -> str:
-    """Return what tells a process of this machine from all others, earlier and later ones too; empty: there is none.
-
-    Args:
-        pid: its number; None: this process.
-    """
-    number = os.getpid() if pid is None else pid
-    started = _started(number)
-    return f"{_boot()}.{number}.{started}" if started else ""
-
-
-@cache
-def _boot() -> str:
-    return platform.boot_id()
-
-
-def _started(pid: int) -> str:
-    """Return when a process started, on Linux in ticks since the start of the system, which no clock moves."""
-    if platform.LINUX:
-        with suppress(OSError, IndexError):
-            return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[19].decode()
-        return ""
-    import psutil
-
-    with suppress(psutil.Error):
-        return str(round(psutil.Process(pid).create_time()))
-    return ""
-
-
 def new_mark() -> str:
     """Return a mark of this process for what it starts at one time."""
-    return f"{identity()}.{secrets.token_hex(4)}"
+    return f"{this_process()}.{secrets.token_hex(4)}"
 
 
 def marked(environment: Mapping[str, str], mark: str) -> dict[str, str]:
@@ -67,9 +37,9 @@ def end_marked(mark: str) -> None:
     """Kill what carries a mark, and what that starts meanwhile; never this process.
 
     Args:
-        mark: of `new_mark`, or the `identity` of a process for all of its marks.
+        mark: of `new_mark`, or the text of an `Owner` for all of its marks.
     """
-    for _ in range(_ROUNDS if mark else 0):
+    for _ in range(_ROUNDS):
         found = [pid for pid, marks in _marks() if any(f"{each}.".startswith(f"{mark}.") for each in marks)]
         if not found:
             return
@@ -81,11 +51,10 @@ def end_left_by(driver: str) -> None:
     """Kill what a driver left that is gone; nothing where it still runs.
 
     Args:
-        driver: its `identity`.
+        driver: the text of an `Owner`.
     """
-    boot, _, rest = driver.partition(".")
-    pid = rest.partition(".")[0]
-    if boot == _boot() and pid.isdigit() and identity(int(pid)) != driver:
+    owner = Owner.of(driver)
+    if owner is not None and owner.is_gone():
         end_marked(driver)
 
 

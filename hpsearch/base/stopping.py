@@ -49,6 +49,11 @@ class Stops:
         """Raise KeyboardInterrupt from now on: something is open that must be closed."""
         self._works = True
 
+    @property
+    def is_command(self) -> bool:
+        """Whether this process is a command that works, and does nothing else."""
+        return self._works
+
     def end(self, code: int) -> int:
         """Exit at once from now on, with the code of a command that is done; return it."""
         self._works, self._code = False, code

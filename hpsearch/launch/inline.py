@@ -3,10 +3,11 @@
 import os
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from hpsearch.base import current
+from hpsearch.base.current import Overdue
 from hpsearch.base.errors import HpsearchError
 from hpsearch.base.types import Decision, Execute, Given, TrialId, TrialSpec
 from hpsearch.launch.base import Died, LauncherEvent
@@ -124,7 +125,12 @@ class InlineLauncher:
         if self._seats.stand_still:
             self._sleep(timeout_sec)
             return []
-        events: list[LauncherEvent] = [event for _, events in self._seats.turn() for event in events]
+        events: list[LauncherEvent] = []
+        try:
+            for _, told in self._seats.turn():
+                events += told
+        except Overdue:
+            self._drop("interrupted", [batch.ids[0] for batch in self._batches.values()])
         self._batches = {slot: batch for slot, batch in self._batches.items() if not batch.ended}
         return events
 
@@ -135,12 +141,15 @@ class InlineLauncher:
 
     def kill(self, trial: TrialId) -> None:
         """Close the batch that a trial is in, between two of its messages; others go on."""
+        self._drop("closed between two reports", [trial])
+
+    def _drop(self, why: str, trials: Collection[TrialId]) -> None:
         for slot, batch in list(self._batches.items()):
-            if trial in batch.ids:
+            for trial in [trial for trial in trials if trial in batch.ids and not batch.ended]:
                 self._seats.leave(batch)
                 batch.close()
-                del self._batches[slot]
-                self._died.append(Died(slot, batch.ids, "closed between two reports", trial))
+                self._batches.pop(slot, None)
+                self._died.append(Died(slot, batch.ids, why, trial))
 
     def stop(self, now: bool = False) -> None:  # noqa: ARG002
         """Close what runs, and end what waits."""

@@ -108,7 +108,7 @@ class Driver:
         self._ending = Ending(plan, self._study, self._points, self._elapsed_sec)
         self._started_at: float | None = None
         self._earlier_sec = float(study.user_attrs.get("seconds", 0.0))
-        self._heard = None if launcher.detached else environment.observer.line
+        self._heard = () if launcher.detached else (environment.observer.line, self._pool.within_sec)
         self._interrupts, self._was_asked_to_stop, self._points_on_disk = Interrupts(), False, 0
         self._synced_at = self._shown_at = self._timed_at = self._asked_at = -math.inf
 
@@ -118,7 +118,7 @@ class Driver:
         Returns:
             How it ended.
         """
-        with interrupts(self._heard) as self._interrupts, self.searching():
+        with interrupts(*self._heard) as self._interrupts, self.searching():
             while self.step():
                 pass
             self._show()

@@ -10,10 +10,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hpsearch.base import platform
+from hpsearch.base.current import Overdue
 from hpsearch.base.errors import check_choice
+from hpsearch.base.stopping import INTERRUPTED, stops
 
 RAISE, RETURN = "raise", "return"
 """What a call does that was asked to stop, when everything is saved: KeyboardInterrupt, or its outcome."""
+_TIMES, _AGAIN_SEC = 5, 1.0
+"""How often a trial of this process is interrupted that goes on: one may catch it, or sleep in a ``finally``."""
 _HEARD = "interrupted: stops at the end of the running epoch; once more to stop at once"
 
 
@@ -33,12 +37,17 @@ class Interrupts:
         process: that counts; one that it forks, such as a pool of a user's function, handles signals as before.
         before: the handlers by signal.
         line: is told at once that the first one was heard; None: whoever looks at `count` says so soon.
+        within_sec: how long trials of this process may go on after the first; then `Overdue` is raised in the midst of
+            them. None: trials run elsewhere.
     """
 
     count: int = 0
     process: int = field(default_factory=os.getpid)
     before: dict[int, Any] = field(default_factory=dict)
     line: Callable[[str], object] | None = None
+    within_sec: Callable[[], float] | None = None
+    _over: threading.Event = field(default_factory=threading.Event)
+    _is_overdue: bool = False
 
     def __call__(self, number: int, _frame: object) -> None:
         """Count a signal; from the second on, stop at once."""
@@ -46,12 +55,29 @@ class Interrupts:
             self.restore()
             os.kill(os.getpid(), number)
             return
+        if self._is_overdue:
+            self._is_overdue = False
+            raise Overdue
         self.count += 1
         note_interrupt()
         if self.count > 1:
             raise KeyboardInterrupt
         if self.line is not None:  # not from here: a signal may arrive in the middle of what is being printed
             _thread.start_new_thread(self.line, (_HEARD,))
+        if self.within_sec is not None:
+            threading.Thread(target=self._interrupt_trials, args=(self.within_sec(),), daemon=True).start()
+
+    def _interrupt_trials(self, within_sec: float) -> None:
+        """Interrupt what goes on for too long, some times; what nothing interrupts ends the command, if it is one."""
+        for _ in range(_TIMES):
+            if self._over.wait(within_sec):
+                return
+            self._is_overdue, within_sec = True, _AGAIN_SEC
+            _interrupt_main_thread()
+        if not self._over.wait(within_sec) and stops.is_command:
+            if self.line is not None:
+                self.line("the trial cannot be interrupted: the command ends with it; the same command goes on")
+            os._exit(INTERRUPTED)
 
     def take_over(self) -> None:
         """Handle the signals that ask to stop."""
@@ -59,21 +85,25 @@ class Interrupts:
 
     def restore(self) -> None:
         """Handle them as before."""
+        self._over.set()
         for number, handler in self.before.items():
             signal.signal(number, handler)
 
 
 @contextmanager
-def interrupts(line: Callable[[str], object] | None = None) -> Iterator[Interrupts]:
+def interrupts(
+    line: Callable[[str], object] | None = None, within_sec: Callable[[], float] | None = None
+) -> Iterator[Interrupts]:
     """Count what asks to stop inside the block instead of dying of it; the second time raises KeyboardInterrupt.
 
     Args:
         line: see `Interrupts`.
+        within_sec: the same.
 
     Yields:
         The counter; it stays at 0 outside the main thread, where Python delivers no signals.
     """
-    counter = Interrupts(line=line)
+    counter = Interrupts(line=line, within_sec=within_sec)
     if threading.current_thread() is not threading.main_thread():
         yield counter
         return
@@ -82,6 +112,14 @@ def interrupts(line: Callable[[str], object] | None = None) -> Iterator[Interrup
         yield counter
     finally:
         counter.restore()
+
+
+def _interrupt_main_thread() -> None:
+    """Let the main thread handle SIGINT now, also where it sleeps; on Windows once it does not."""
+    if hasattr(signal, "pthread_kill"):
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+    else:
+        _thread.interrupt_main()
 
 
 def note_interrupt() -> None:

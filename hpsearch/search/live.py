@@ -89,7 +89,8 @@ class Finished:
 def lost_with(died: Died, live: Live) -> TrialResult:
     """Return how an attempt ended whose worker died: FAILED, or WAITING where it was killed for another trial."""
     if died.killed is not None and not live.killed:
-        return TrialResult(TrialState.WAITING, f"its worker was killed for trial {died.killed}")
+        own = died.killed == live.spec.id
+        return TrialResult(TrialState.WAITING, died.detail if own else f"its worker was killed for trial {died.killed}")
     how, _, last_lines = died.detail.partition("\n")
     return TrialResult(TrialState.FAILED, f"its worker died: {how}", last_lines)
 

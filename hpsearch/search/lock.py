@@ -11,6 +11,7 @@ from pathlib import Path
 from hpsearch.base import lineage, platform
 from hpsearch.base.errors import BusyError, StorageError
 from hpsearch.base.intake import json_file
+from hpsearch.base.owners import this_process
 
 LOCK = "lock"
 LOCK_SEC = 0.3  # a listing of studies holds a lock for an instant
@@ -45,7 +46,7 @@ def study_lock(folder: Path, what: str, wait_sec: float = LOCK_SEC) -> Iterator[
         raise StorageError(f"cannot write in {folder}: {error.strerror}") from None
     try:
         _end_what_was_left(folder)
-        (folder / "owner.json").write_text(json.dumps({**owner(), "identity": lineage.identity()}))
+        (folder / "owner.json").write_text(json.dumps({**owner(), "process": str(this_process())}))
         held = _identity(path)
         yield partial(_check_held, path, held, what)
     finally:
@@ -89,7 +90,7 @@ def _owner(pid: int) -> dict[str, str | int | float]:
 def _end_what_was_left(folder: Path) -> None:
     """Kill what trials started of the driver that had a study before, where that was killed."""
     with suppress(OSError, ValueError, LookupError, TypeError):
-        lineage.end_left_by(str(json_file(folder / "owner.json")["identity"]))
+        lineage.end_left_by(str(json_file(folder / "owner.json")["process"]))
 
 
 def _holder(folder: Path) -> str:

@@ -37,10 +37,8 @@ from hpsearch.search.watch import UNLIMITED, TimeLimits, Watch
 from hpsearch.tracking.events import TrialRecord
 from hpsearch.tracking.record import Record
 
-SKIP = "skip"
-"""What ends a trial that was given up, in place of the key of a limit."""
-PAUSE = "pause"
-"""What ends a trial that did not pause in time, in place of the key of a limit."""
+SKIP, PAUSE = "skip", "pause"
+"""What ends a trial that was given up, or did not pause in time, in place of the key of a limit."""
 Decide: TypeAlias = Callable[[TrialId, Report], Decision]
 
 
@@ -130,7 +128,7 @@ class Pool:
     @property
     def idle(self) -> bool:
         """Whether no trial is running or queued."""
-        return not self._running and not self._queue
+        return not (self._running or self._queue)
 
     def running(self) -> tuple[RunningTrial, ...]:
         """Return the trials in the slots, for whoever shows progress."""
@@ -163,6 +161,10 @@ class Pool:
     def interrupt(self) -> None:
         """Pause because the user asks to stop: a running epoch may take as long as the longest so far."""
         self.pause("interrupted", self._watch.longest, "; once more to stop at once")
+
+    def within_sec(self) -> float:
+        """Return how long a trial may go on after that."""
+        return self._launcher.grace_sec + self._watch.longest
 
     def pause(self, why: str, epoch_sec: float = 0.0, more: str = "") -> None:
         """Ask every running trial to write a checkpoint and leave, kill those that do not, and start no other.
@@ -320,8 +322,8 @@ class Pool:
         self._write(live, result, scores[0] if result.state is TrialState.COMPLETE else math.nan)
         if result.state is not TrialState.PAUSED:
             self._watch.forget(trial)
-        repeated = repeated_epochs(self._record.facts(trial))
-        return [Finished(live.spec, result, scores, live.curve, live.epoch, repeated)]
+        again = repeated_epochs(self._record.facts(trial))
+        return [Finished(live.spec, result, scores, live.curve, live.epoch, again)]
 
     def _end_overdue(self) -> None:
         """Tell trials that have had their time to stop; kill those that are silent and those that do not obey."""
@@ -353,9 +355,7 @@ class Pool:
             self._line(f"trial {live.spec.study}/{live.spec.id} did not pause in time and was killed")
             return TrialResult(TrialState.WAITING, self._why_paused)
         if (live.over == SILENT_SECONDS and was_killed) or (live.over == TRIAL_SECONDS and not whole):
-            limit = self._watch.limits.of(live.over)
-            assert limit is not None, f"{live.over} has no limit"
-            return over_limit(result, live.over, limit)
+            return over_limit(result, live.over, self._watch.limits.of(live.over) or 0.0)
         return result
 
     def _scores(self, live: Live, result: TrialResult) -> tuple[float, ...]:

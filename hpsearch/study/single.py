@@ -255,7 +255,8 @@ def _train(
         record.again(spec.id, time.time())
     pool.add(spec, logged.curve(objective.metric) if logged else None)
     started = time.monotonic()
-    with interrupts(None if launcher.detached else observer.line) as asked:
+    heard = () if launcher.detached else (observer.line, pool.within_sec)
+    with interrupts(*heard) as asked:
         try:
             while pool.busy or not asked.count:
                 if asked.count and not pool.paused:

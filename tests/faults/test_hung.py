@@ -4,6 +4,8 @@ import importlib
 import os
 import signal
 import sys
+import threading
+import time
 
 import pytest
 
@@ -19,8 +21,16 @@ from pathlib import Path
 def train(x):
     yield {"acc": x}
     if x > 0.5 and not Path("calm").exists():
-        time.sleep(120)
+        Path("hung").touch()
+        hang(Path("how").read_text() if Path("how").exists() else "sleeps")
     yield {"acc": x}
+
+def hang(how):
+    try:
+        time.sleep(120)
+    finally:
+        if how == "cleans":
+            time.sleep(120)
 """
 
 
@@ -47,7 +57,8 @@ def search(tmp_path, monkeypatch):
     sys.modules.pop("hanging_module", None)
     train = importlib.import_module("hanging_module").train
 
-    def run(*words, observer=None):
+    def run(*words, **options):
+        workers = () if "launcher=inline" in words else ("launcher.workers=2",)
         return run_search(
             train,
             space={"x": "choice(0.2, 0.4, 0.8)"},
@@ -56,8 +67,8 @@ def search(tmp_path, monkeypatch):
             objective="acc",
             tracker="none",
             name="hung",
-            overrides=["launcher.workers=2", "launcher.grace_sec=0.3", *words],
-            observer=observer,
+            overrides=[*workers, "launcher.grace_sec=0.3", *words],
+            **options,
         )
 
     return run
@@ -96,9 +107,29 @@ def test_the_time_of_a_search_ends_the_hung_one_and_says_so(search, tmp_path):
     assert search("budget.seconds=100").counts == {TrialState.COMPLETE: 3}
 
 
+@pytest.mark.parametrize("hangs", ["sleeps", "cleans"])
+def test_one_interrupt_ends_a_study_whose_trial_hangs_in_this_process(search, tmp_path, hangs):
+    (tmp_path / "how").write_text(hangs)
+
+    def interrupt():
+        while not (tmp_path / "hung").exists():
+            time.sleep(0.02)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    observer = Watching()
+    outcome = search("launcher=inline", observer=observer, on_interrupt="return")
+    thread.join()
+    assert (outcome.interrupted, outcome.exit_code, outcome.counts) == (True, 130, {TrialState.COMPLETE: 2})
+    assert any("once more to stop at once" in line for line in observer.lines)
+    (tmp_path / "calm").touch()
+    assert search("launcher=inline").counts == {TrialState.COMPLETE: 3}
+
+
 def test_one_interrupt_ends_a_study_with_a_hung_trial(search, tmp_path):
     observer = Watching(interrupts=True)
-    outcome = search(observer=observer)
+    outcome = search(observer=observer, on_interrupt="return")
     assert (outcome.interrupted, outcome.exit_code) == (True, 130)
     assert not observer.interrupts
     (tmp_path / "calm").touch()

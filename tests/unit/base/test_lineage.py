@@ -4,11 +4,14 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from hpsearch.base import lineage, platform
+from hpsearch.base.owners import started as started_at
+from hpsearch.base.owners import this_process
 
 pytestmark = pytest.mark.skipif(not platform.LINUX, reason="other systems find marked processes through psutil")
 
@@ -67,22 +70,13 @@ def is_gone(pid, looks=100):
     return False
 
 
-def test_a_process_is_known_while_it_lives(run):
-    process = run(["sleep", "600"])
-    known = lineage.identity(process.pid)
-    assert known == lineage.identity(process.pid) != lineage.identity()
-    process.kill()
-    process.wait()
-    assert lineage.identity(process.pid) == ""
-
-
 def test_what_carries_a_mark_is_ended_and_nothing_else(started):
     ours, others = lineage.new_mark(), lineage.new_mark()
     (parent, detached), (_, spared) = started("marked", mark=ours), started("marked", mark=others)
     parent.wait()
     lineage.end_marked(ours)
     assert is_gone(detached)
-    assert lineage.identity(spared)
+    assert started_at(spared)
 
 
 @pytest.mark.parametrize(("prefix", "gone"), [(lambda mark: mark.rpartition(".")[0], True), (lambda m: m[:-1], False)])
@@ -90,7 +84,7 @@ def test_an_identity_stands_for_all_of_its_marks(started, prefix, gone):
     mark = lineage.new_mark()
     _, detached = started("marked", mark=mark)
     lineage.end_marked(prefix(mark))
-    assert is_gone(detached) if gone else lineage.identity(detached)
+    assert is_gone(detached) if gone else started_at(detached)
 
 
 def test_a_mark_inside_another_stands_beside_it(run):
@@ -103,10 +97,10 @@ def test_a_mark_inside_another_stands_beside_it(run):
 
 def test_what_a_driver_left_is_ended_once_the_driver_is_gone(run, started):
     driver = run(["sleep", "600"])
-    known = lineage.identity(driver.pid)
+    known = str(replace(this_process(), pid=driver.pid, started=started_at(driver.pid)))
     _, detached = started("marked", mark=f"{known}.0")
     lineage.end_left_by(known)
-    assert lineage.identity(detached)
+    assert started_at(detached)
     driver.kill()
     driver.wait()
     lineage.end_left_by(known)
