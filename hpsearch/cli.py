@@ -245,9 +245,11 @@ def _curvature(parsed: argparse.Namespace) -> int:
 
 def _report(parsed: argparse.Namespace) -> int:
     from hpsearch.base.words import shown_path
-    from hpsearch.study.existing import compare_studies, rebuild_report
+    from hpsearch.study.existing import compare_studies, damage, rebuild_report
 
     name, other = _one_name(parsed, "NAME"), _name(parsed)
+    for line in damage(name, other):
+        say(line)
     plugins, parsed.words = own_words(parsed.words), [word for word in parsed.words if not own_words([word])]
     _no_more_words(parsed)
     if parsed.print or parsed.tables:
@@ -269,7 +271,7 @@ def _list(parsed: argparse.Namespace) -> int:
     from hpsearch.terminal.summary import show_studies
 
     _no_more_words(parsed)
-    show_studies(list_studies(), time.time())
+    show_studies(list_studies(note=say), time.time())
     return 0
 
 

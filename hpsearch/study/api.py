@@ -1,5 +1,6 @@
 """Studies from Python: run one, search the arguments of a function, read one as tables, draw it, compare two."""
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -20,6 +21,7 @@ from hpsearch.study.arguments import (
     arguments_of,
     as_function,
 )
+from hpsearch.study.existing import damage
 from hpsearch.study.programs import program_name, program_words
 from hpsearch.study.recipe import RecipeOutcome, run_recipe
 from hpsearch.study.run_stages import stage_views
@@ -256,7 +258,14 @@ def load_trials(name: str, *, uri: str | None = None) -> "pd.DataFrame":
         >>> trials[["point", "seed", "state"]].values.tolist()
         [[0, 0, 'COMPLETE'], [0, 1, 'COMPLETE'], [1, 0, 'COMPLETE'], [1, 1, 'COMPLETE']]
     """
+    _warn(name, uri=uri)
     return trials_of(name, uri).trials
+
+
+def _warn(*names: str, uri: str | None) -> None:
+    """Warn of files of studies that are lost, or are none of theirs."""
+    for line in damage(*names) if uri is None else ():
+        warnings.warn(line, stacklevel=3)
 
 
 def load_curves(name: str, *, uri: str | None = None) -> "pd.DataFrame":
@@ -276,6 +285,7 @@ def load_curves(name: str, *, uri: str | None = None) -> "pd.DataFrame":
         >>> curves.groupby("epoch")["valid/acc"].count().to_dict()
         {0: 4, 1: 4, 2: 4}
     """
+    _warn(name, uri=uri)
     return trials_of(name, uri).curves
 
 
@@ -346,6 +356,8 @@ def compare(first: str, second: str, *, uri: str | None = None) -> str:
     """
     from hpsearch.reports.comparison import numbers as comparison
     from hpsearch.reports.kit.points import results_of
+
+    _warn(first, second, uri=uri)
 
     one, other = (results_of(compared_table(name, uri)) for name in (first, second))
     return comparison.verdict(comparison.compare(one, other), one, other)

@@ -16,6 +16,7 @@ from hpsearch.base.observer import StudySummary
 from hpsearch.reports.kit.beside import FORESTS, PICTURES, working_beside
 from hpsearch.study.folder import folder_lock, folder_of, studies_folder, study_folder
 from hpsearch.study.unchanged import is_unchanged, stamp
+from hpsearch.tracking.damage import lost_ends, strangers
 from hpsearch.tracking.events import read_study
 from hpsearch.tracking.query import studies
 
@@ -23,6 +24,12 @@ if TYPE_CHECKING:
     from hpsearch.base.types import TrialTable
     from hpsearch.reports.comparison.page import Added
     from hpsearch.reports.recipe.page import StageView
+
+
+def damage(*names: str | None) -> list[str]:
+    """Return what is said of files of studies that are lost, or are none of theirs; nothing of one without a folder."""
+    folders = [folder_of(name) for name in names if name]
+    return [line for each in folders if (each / "events").is_dir() for line in (*strangers(each), *lost_ends(each))]
 
 
 def rebuild_report(name: str, words: Sequence[str] = (), *, config_dirs: Sequence[str | Path] = ()) -> Path:
@@ -132,9 +139,16 @@ def comparison(first: str, second: str) -> "tuple[list[TrialTable], list[str], A
     return tables, answers, added
 
 
-def list_studies() -> list[StudySummary]:
-    """Return the studies of the working folder, the newest first."""
-    return studies(studies_folder())
+def list_studies(note: Callable[[str], None] | None = None) -> list[StudySummary]:
+    """Return the studies of the working folder, the newest first.
+
+    Args:
+        note: is told of files in their folders that are none of theirs.
+    """
+    found = studies(studies_folder())
+    for line in (line for study in found for line in strangers(study.folder)) if note else ():
+        note(line)
+    return found
 
 
 def sync(
@@ -166,7 +180,7 @@ def sync(
     for folder in [study_folder(name)] if name else [summary.folder for summary in list_studies()]:
         try:
             with folder_lock(folder):
-                told = list[str]()
+                told = strangers(folder)
                 sent[folder.name] = send(folder, tracker.get("uri"), tracker.get("artifacts"), told.append)
             for text in told if note else ():
                 note(f"{folder.name}: {text}")

@@ -170,10 +170,17 @@ def restore_description(folder: Path) -> list[str]:
         return []
     on_record = {name: opened[name] for name in ("name", "question", "command", "space", "config") if name in opened}
     there = _there(folder)
-    if there and _identity(there) == _identity(on_record):
+    if there and _is_same(there, on_record):
         return []
     write_yaml(file, {**on_record, UID: uid_on_record(folder)})
     return [f"{file} was {'another one' if there else 'lost'}: written again from the record"]
+
+
+def _is_same(study: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    try:
+        return _identity(study) == _identity(other)
+    except (KeyError, TypeError, AttributeError):  # a configuration that this version would not write
+        return all(study[name] == other[name] for name in ("config", "space"))
 
 
 def _there(folder: Path) -> dict[str, Any]:

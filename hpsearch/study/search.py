@@ -36,9 +36,9 @@ from hpsearch.study.plan import Search, plan_search
 from hpsearch.study.prior import load_prior
 from hpsearch.study.session import StudySession
 from hpsearch.study.specs import make_spec
-from hpsearch.study.unchanged import stamp
+from hpsearch.study.unchanged import is_whole, stamp
 from hpsearch.study.writing import STAGE_WRITERS, WRITERS, report_files, write_search_report
-from hpsearch.tracking.events import TrialRecord, check_command, replay_command, trial_files
+from hpsearch.tracking.events import TrialRecord, check_command, replay_command
 from hpsearch.tracking.machine import SystemSampler
 from hpsearch.tracking.query import table_from_events
 
@@ -217,7 +217,8 @@ def conclude(
     summary = summarize(table)
     rivals = _rivals(summary)
     count = {} if rivals is None else {"as_good": len(rivals)}
-    session.conclude(state, answer=answer(summary), why=outcome.why, **count)
+    ended = sum(TrialState(each).finished for each in table.trials["state"])
+    session.conclude(state, answer=answer(summary), why=outcome.why, trials=ended, **count)
     report = None if outcome.interrupted and not unfinished else _report(session, table, trained)
     if stage and outcome.error:
         session.observer.line(outcome.error)
@@ -325,7 +326,7 @@ def _kept_prior(search: Search, study: optuna.Study, loaded: Sequence[PriorPoint
 
 def _report(session: StudySession, table: TrialTable, trained: bool) -> Path:
     """Write the report, unless nothing was trained since the last one, and record what belongs to it."""
-    if not trained and _is_up_to_date(session.folder):
+    if not trained and is_whole(session.folder):
         return session.folder / REPORT
     session.observer.line("writing the report")
     path = write_search_report(table, session.folder)
@@ -334,14 +335,6 @@ def _report(session: StudySession, table: TrialTable, trained: bool) -> Path:
     session.record.flush()
     stamp(session.folder)
     return path
-
-
-def _is_up_to_date(folder: Path) -> bool:
-    """Return whether the report was written after everything that is on record of the trials."""
-    report = folder / REPORT
-    return report.exists() and report.stat().st_mtime >= max(
-        (file.stat().st_mtime for file in trial_files(folder)), default=0.0
-    )
 
 
 def _trial_on_record(session: StudySession, row: Mapping[str, Any] | None) -> TrialRecord | None:

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from hpsearch.base.files import PRINT, TABLES, is_too_open, replace_text
+from hpsearch.study.writing import report_files
+from hpsearch.tracking.events import trial_files
 
 STAMP = ".report"
 _IDLE = frozenset({STAMP, "lock", "owner.json", "optuna.journal", "tracking", PRINT, *TABLES})
@@ -16,7 +18,7 @@ _CODE = frozenset({".py", ".j2", ".css", ".js"})
 
 def stamp(folder: Path) -> None:
     """Note what the report of a study was made of, and what it left; called when it has just been written."""
-    replace_text(folder / STAMP, _digest(folder))
+    replace_text(folder / STAMP, f"{_digest(folder)}\n{_digest_of_trials(folder)}\n")
 
 
 def is_unchanged(folder: Path) -> bool:
@@ -27,9 +29,31 @@ def is_unchanged(folder: Path) -> bool:
     """
     file = folder / STAMP
     try:
-        return not is_too_open(file) and file.read_text(encoding="utf-8") == _digest(folder)
+        return not is_too_open(file) and _noted(folder)[0] == _digest(folder)
     except OSError:
         return False
+
+
+def is_whole(folder: Path) -> bool:
+    """Return whether a search has the report of its trials as they are, and each file that it left.
+
+    What the study recorded of itself since, such as that it was looked at, makes no other report.
+    """
+    try:
+        return _noted(folder)[1] == _digest_of_trials(folder)
+    except OSError:
+        return False
+
+
+def _noted(folder: Path) -> tuple[str, str]:
+    whole, _, trials = (folder / STAMP).read_text(encoding="utf-8").partition("\n")
+    return whole, trials.rstrip("\n")
+
+
+def _digest_of_trials(folder: Path) -> str:
+    files = [*trial_files(folder), *(folder / name for name in report_files(folder))]
+    said = [(path.name, (state := path.stat()).st_size, state.st_mtime_ns) for path in files]
+    return hashlib.sha256(repr(said).encode()).hexdigest()
 
 
 def _digest(folder: Path) -> str:

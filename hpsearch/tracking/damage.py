@@ -5,8 +5,10 @@ from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
+from hpsearch.base.commands import command
 from hpsearch.base.errors import DamageError, StorageError
 from hpsearch.base.journal import Journal, salvaged
+from hpsearch.base.words import count as number_of
 from hpsearch.tracking.events import STUDY, read_study, read_trial, trial_files
 from hpsearch.tracking.lines import STUDY_RULES, checked, is_stem, last_state
 
@@ -38,7 +40,7 @@ def mend_events(folder: Path) -> list[str]:
     except DamageError as error:
         lines.append(f"{_what(error)}; {_kept(_begin_again(folder))}, and what is whole of it goes on")
     for path, damage in _damaged(folder):
-        lines.append(f"{_what(damage)}; {_kept(kept_aside(path))}, and the trial is trained again")
+        lines.append(f"{_what(damage)}; {_kept(kept_aside(path))}, and the trial is to be trained again")
     return lines
 
 
@@ -82,6 +84,19 @@ def strangers(folder: Path) -> list[str]:
     named = ", ".join(map(repr, found[:_NAMED])) + (f" and {len(found) - _NAMED} more" if len(found) > _NAMED else "")
     are, they = ("are no event files", "they are") if len(found) > 1 else ("is no event file", "it is")
     return [f"{events}: {named} {are} of this study's trials: {they} passed over; remove what you do not need"]
+
+
+def lost_ends(folder: Path) -> list[str]:
+    """Return what is said of trials that had ended when a study was concluded and have no end on record any more."""
+    study = read_study(folder)
+    expected = (study.get("state") or {}).get("trials")
+    if type(expected) is not int:
+        return []
+    lost = expected - sum(last_state(path).finished for path in trial_files(folder))
+    if lost <= 0:
+        return []
+    again = study.get("command") or command(f"+study={folder.name}")
+    return [f"study '{folder.name}': the ends of {number_of(lost, 'trial')} are lost; `{again}` trains them again"]
 
 
 def _is_strange(path: Path) -> bool:

@@ -5,7 +5,17 @@ import yaml
 
 from hpsearch.base.errors import StorageError
 from hpsearch.config.compose import compose
-from hpsearch.study.folder import STUDY_FILE, description, keep_description, move_aside, single_lock, study_folder
+from hpsearch.study.folder import (
+    STUDY_FILE,
+    description,
+    keep_description,
+    move_aside,
+    read_yaml,
+    restore_description,
+    single_lock,
+    study_folder,
+)
+from hpsearch.tracking.record import Record
 
 
 def test_a_missing_study_is_named_with_the_nearest(tmp_path, monkeypatch):
@@ -73,3 +83,30 @@ def test_a_single_trial_beside_another_one_has_a_folder_of_its_own(tmp_path):
             assert again == second
     with single_lock(tmp_path) as (alone, _):
         assert alone == first
+
+
+@pytest.mark.parametrize("there", [None, "", "a: [", "older"])
+def test_a_description_that_is_lost_or_older_is_written_again_from_the_record(tmp_path, there):
+    said = description(compose(WORDS), SPACE)
+    file, record = tmp_path / STUDY_FILE, Record(tmp_path)
+    record.study("open", 1.0, **said)
+    record.close()
+    keep_description(tmp_path, {**said, "uid": record.uid})
+    whole = read_yaml(file)
+    assert restore_description(tmp_path) == []
+    if there is None:
+        file.unlink()
+    elif there == "older":
+        file.unlink()
+        keep_description(tmp_path, description(compose((*WORDS, "trainer.epochs=7")), SPACE))
+    else:
+        file.write_text(there)
+    (line,) = restore_description(tmp_path)
+    assert line == f"{file} was {'another one' if there == 'older' else 'lost'}: written again from the record"
+    assert read_yaml(file) == whole and restore_description(tmp_path) == []
+
+
+def test_without_a_record_a_description_stays_as_it_is(tmp_path):
+    keep_description(tmp_path, description(compose(WORDS), SPACE))
+    before = (tmp_path / STUDY_FILE).read_bytes()
+    assert restore_description(tmp_path) == [] and (tmp_path / STUDY_FILE).read_bytes() == before

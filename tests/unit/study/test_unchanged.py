@@ -4,7 +4,7 @@ import time
 import pytest
 
 from hpsearch.study import unchanged
-from hpsearch.study.unchanged import STAMP, is_unchanged, stamp
+from hpsearch.study.unchanged import STAMP, is_unchanged, is_whole, stamp
 
 
 @pytest.fixture
@@ -74,3 +74,16 @@ def test_other_code_writes_another_report(study, tmp_path, monkeypatch):
     assert is_unchanged(study)
     (tmp_path / "package/page.html.j2").write_text("<html lang=en>")
     assert not is_unchanged(study)
+
+
+@pytest.mark.parametrize("name", ["events/0-0-0.jsonl", "report.html", "README.md", "score.svg", STAMP])
+def test_a_report_is_whole_as_long_as_its_trials_and_all_of_its_files_are_there(study, name):
+    (study / "events/study.jsonl").write_text("looked at")
+    assert is_whole(study)
+    (study / name).unlink()
+    assert not is_whole(study)
+
+
+def test_an_older_file_of_a_report_is_another_one(study):
+    os.utime(study / "README.md", (1.0, 1.0))
+    assert not is_whole(study)
