@@ -17,12 +17,12 @@ from hydra import compose, initialize_config_dir
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.defaults_list import create_defaults_list
 from hydra.core.global_hydra import GlobalHydra
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from hpsearch.base.grammar import value_text
 from hpsearch.config.groups import CONF
 from hpsearch.config.messages import Choice
+from hpsearch.config.words import parser
 
 _LOCK = threading.Lock()
 _SEARCH_PATH = "hydra.searchpath"
@@ -44,7 +44,7 @@ def hydra_run(
     """
     values = tuple(text for text in texts if _sets_a_value(folders, text))
     with _LOCK:
-        overrides = OverridesParser.create().parse_overrides(list(values))
+        overrides = parser().parse_overrides(list(values))
         if any(override.is_sweep_override() for override in overrides):
             values, overrides = (), []  # Hydra says what is wrong with it
         chosen, choices = _options_run(folders, tuple(text for text in texts if text not in values), stamp)

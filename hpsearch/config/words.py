@@ -7,10 +7,12 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
+from hydra.core.override_parser import overrides_visitor
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, Override, OverrideType, QuotedString
 from hydra.errors import HydraException
 
+from hpsearch.base.asserts import with_asserts
 from hpsearch.base.conditions import closing, is_conditional, normal_name, parts_outside
 from hpsearch.base.errors import ConfigError, SpaceError, nearest
 from hpsearch.base.grammar import value_text
@@ -179,7 +181,9 @@ def _conditions(text: str) -> tuple[list[str], str]:
 
 
 @cache
-def _parser() -> OverridesParser:
+def parser() -> OverridesParser:
+    """Return Hydra's parser of overrides, which needs its assertions."""
+    with_asserts(overrides_visitor)
     return OverridesParser.create()
 
 
@@ -208,7 +212,7 @@ def parse_word(text: str) -> Word:
     if foreign := _FOREIGN_VALUE.fullmatch(text):
         text = f"{foreign['key']}={value_text(foreign['value'])}"
     try:
-        override = _parser().parse_override(text)
+        override = parser().parse_override(text)
     except HydraException as error:
         raise ConfigError(_grammar_message(text, error)) from None
     key = override.key_or_group
@@ -226,7 +230,7 @@ def parse_word(text: str) -> Word:
 def is_sweep(text: str) -> bool:
     """Return whether a word is an override whose value is a search expression; False for what is no override."""
     try:
-        return not _SPACE_WORD.match(text) and bool(_parser().parse_override(text).is_sweep_override())
+        return not _SPACE_WORD.match(text) and bool(parser().parse_override(text).is_sweep_override())
     except HydraException:
         return False
 
@@ -313,7 +317,7 @@ def covers(words: Iterable[Word], key: str) -> bool:
 def choice_options(expression: str) -> list[Any] | None:
     """Return what a choice lists, None for another expression."""
     try:
-        sweep = _parser().parse_override(f"key={expression}").value()
+        sweep = parser().parse_override(f"key={expression}").value()
     except HydraException:
         return None
     if not isinstance(sweep, ChoiceSweep):

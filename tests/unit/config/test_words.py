@@ -1,5 +1,8 @@
 """What a command line's words mean before Hydra sees them."""
 
+import subprocess
+import sys
+
 import pytest
 
 from hpsearch.base.errors import ConfigError, SpaceError
@@ -174,3 +177,12 @@ def test_words_of_the_space(word, name, expression):
 )
 def test_words_that_take_out_of_the_space(word, name):
     assert sort_words([word]).blocks["space"].removed == (name,)
+
+
+@pytest.mark.parametrize("option", ["-O", "-OO"])
+def test_words_are_parsed_where_python_leaves_assertions_out(option):
+    words = ["+study=lr_sweep", "space.optimizer.lr=tag(log, interval(1e-3, 1))", "ablation.reference={a: 1}"]
+    shown = "print(c.space, c.config['ablation']['reference'])"
+    text = f"from hpsearch.config.compose import compose; c = compose({words!r}); {shown}"
+    done = subprocess.run([sys.executable, option, "-c", text], capture_output=True, text=True, check=False)
+    assert done.stdout == "{'optimizer.lr': 'tag(log, interval(1e-3, 1))'} {'a': 1}\n", done.stderr

@@ -1,0 +1,47 @@
+"""What every configuration holds at its root, whatever is chosen."""
+
+from collections.abc import Iterable, Mapping
+from functools import cache
+from typing import Any
+
+import yaml
+
+from hpsearch.base.errors import ConfigError
+from hpsearch.base.grammar import value_text
+from hpsearch.base.plain import ABSENT, get
+from hpsearch.config.groups import CONF
+from hpsearch.config.words import COMMAND_LINE
+
+
+def check_root(raw: Mapping[str, Any], texts: Iterable[str]) -> None:
+    """Refuse a configuration that lacks a key which is always there, or has something else in a table's place.
+
+    Args:
+        raw: nested dicts, interpolations unresolved.
+        texts: the overrides that composed it.
+
+    Raises:
+        ConfigError: naming the key.
+    """
+    given = {text.lstrip("+~").partition("=")[0] for text in texts}
+    for key, is_table in _always().items():
+        value = get(raw, key)
+        source = COMMAND_LINE if key in given or key.partition(".")[0] in given else "a file of the configuration"
+        if value is ABSENT:
+            raise ConfigError(f"~{key}: it cannot be left out (from {source})")
+        if is_table and not isinstance(value, Mapping):
+            raise ConfigError(f"{key} = {value_text(value)}: must be a table (from {source})")
+
+
+@cache
+def _always() -> Mapping[str, bool]:
+    """Return the keys of the root file but for its options, and what its tables hold; whether each is a table."""
+    root = yaml.safe_load((CONF / "config.yaml").read_text(encoding="utf-8"))
+    tables = {key: value for key, value in root.items() if key != "defaults"}
+    inner = {
+        f"{key}.{name}": held
+        for key, value in tables.items()
+        if isinstance(value, dict)
+        for name, held in value.items()
+    }
+    return {key: isinstance(value, dict) for key, value in {**tables, **inner}.items()}

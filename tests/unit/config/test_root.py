@@ -1,0 +1,27 @@
+"""Keys that every configuration has, and tables that stay tables."""
+
+import pytest
+
+from hpsearch.base.errors import ConfigError
+from hpsearch.config.compose import compose
+
+LEFT_OUT = ("ablation", "ablation.seeds", "args", "budget", "budget.failures", "extend", "extend.edges", "fold")
+LEFT_OUT = (*LEFT_OUT, "plugins", "seed", "stages")
+
+
+@pytest.mark.parametrize("study", [[], ["+study=lr_sweep"], ["+study=recipe"], ["+study=batch_momentum"]])
+def test_a_key_of_the_root_cannot_be_left_out_and_a_table_stays_one(study):
+    for key in LEFT_OUT:
+        with pytest.raises(ConfigError) as error:
+            compose([*study, f"~{key}"])
+        assert str(error.value) == f"~{key}: it cannot be left out (from the command line)"
+    for word in ("ablation=null", "ablation=", "ablation=1", "++stages=x", "++budget=[]", "++extend.limits=1"):
+        with pytest.raises(ConfigError, match=r"must be a table \(from the command line\)$") as error:
+            compose([*study, word])
+        assert "\n" not in str(error.value)
+
+
+def test_a_table_may_take_the_place_of_nothing():
+    assert compose(["ablation.reference={optimizer.momentum: 0}"]).config["ablation"]["reference"] == {
+        "optimizer.momentum": 0
+    }
