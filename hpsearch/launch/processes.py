@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from hpsearch.base import lineage, platform
+from hpsearch.base.clock import time_of_day
 from hpsearch.base.errors import ConfigError, HpsearchError, MachineError
 from hpsearch.base.leftovers import temporary_folder
 from hpsearch.base.outcome import failure
@@ -194,7 +195,7 @@ class ProcessLauncher:
             payload = pickle.dumps((trials, pickle.dumps((specs, len(place.parked)))))
         except Exception as error:
             place.close_own()
-            self._events += [Ended(trial, failure(error, time.time())) for trial in trials]
+            self._events += [Ended(trial, failure(error, time_of_day())) for trial in trials]
             return
         place.train(payload, slot, specs)
 
@@ -334,7 +335,7 @@ class ProcessLauncher:
                 slot.end_trials(ended)
 
     def _fail(self, slot: Slot, reason: str, trials: tuple[TrialId, ...], details: str) -> None:
-        result = TrialResult(TrialState.FAILED, reason, details, retry=False, time=time.time(), failed_at=reason)
+        result = TrialResult(TrialState.FAILED, reason, details, retry=False, time=time_of_day(), failed_at=reason)
         self._events += [Ended(trial, result) for trial in trials]
         slot.drop(trials)
         if slot.is_called:

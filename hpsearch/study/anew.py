@@ -1,11 +1,11 @@
 """Trials that begin anew, because what they were trained by or on has changed."""
 
 import shutil
-import time
 from collections.abc import Sequence
 
 import optuna
 
+from hpsearch.base.clock import time_of_day
 from hpsearch.base.types import TrialId
 from hpsearch.search.extension import copied
 from hpsearch.search.space import Space
@@ -36,7 +36,7 @@ def begin_anew(
     new = copied(study, record.folder.name, space, untold={trial.point for trial in fresh}, anew=True)
     store.flush()
     for begun, digests in fresh.items():
-        record.again(begun, time.time(), **digests)
+        record.again(begun, time_of_day(), **digests)
         shutil.rmtree(record.folder / "trials" / begun.stem, ignore_errors=True)
     record.flush(fsync=True)
     return new

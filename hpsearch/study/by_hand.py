@@ -1,7 +1,6 @@
 """Points that a user gives up or adds: told to the driver that runs, or done at once where none does."""
 
 import re
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 
 import optuna
 
+from hpsearch.base.clock import time_of_day
 from hpsearch.base.errors import BusyError, ConfigError, SpaceError, StorageError
 from hpsearch.base.outcome import GIVEN_UP
 from hpsearch.base.types import TrialState
@@ -52,7 +52,7 @@ def skip_point(name: str) -> str:
             record = Record(folder, guard=guard)
             for each in records:
                 if not each.state.finished:
-                    record.state(each.id, TrialState.PRUNED, time.time(), reason=GIVEN_UP)
+                    record.state(each.id, TrialState.PRUNED, time_of_day(), reason=GIVEN_UP)
             record.close()
     except BusyError:
         leave(folder, Request(skip=number))

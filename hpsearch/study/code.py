@@ -1,11 +1,11 @@
 """The code of a user's own that trains a study's trials: what of it changed since, put on record."""
 
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from hpsearch.base.clock import time_of_day
 from hpsearch.base.errors import StorageError
 from hpsearch.base.types import TrialSpec
 from hpsearch.config.code import Code, CodeReader
@@ -39,7 +39,7 @@ class OwnCode:
             self._recorded.add(code.digest)
             if code.digest not in read_study(record.folder).get("codes", {}):
                 fields = {"digest": code.digest, "modules": dict(code.modules), "targets": code.targets}
-                record.study("code", time.time(), **fields)
+                record.study("code", time_of_day(), **fields)
         return code.digest
 
     def changes(self, folder: Path) -> Changes:

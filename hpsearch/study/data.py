@@ -1,12 +1,12 @@
 """The data that a study's trials are trained on: what of it changed since, put on record and looked at again."""
 
 import json
-import time
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from hpsearch.base.clock import time_of_day
 from hpsearch.base.contents import DataState, contents_of
 from hpsearch.base.environment import revealed
 from hpsearch.base.errors import StorageError
@@ -51,7 +51,7 @@ class OwnData:
             fields = {**state.fields, "key": source_key(config)}
             known = revealed(read_study(record.folder).get("data", {}).get(state.digest))
             if known != json.loads(json.dumps(fields)):
-                record.study("data", time.time(), **fields)
+                record.study("data", time_of_day(), **fields)
         return state.digest
 
     def changes(self, folder: Path) -> Changes:

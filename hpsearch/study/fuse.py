@@ -1,12 +1,12 @@
 """How many trials a worker of a study trains as one program."""
 
-import time
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from optuna.samplers import QMCSampler, RandomSampler
 
+from hpsearch.base.clock import time_of_day
 from hpsearch.base.errors import ConfigError
 from hpsearch.base.keys import SILENT_SECONDS, TRIAL_SECONDS
 from hpsearch.base.replicates import MEASURED
@@ -100,7 +100,7 @@ def _chosen(session: StudySession, search: Search, most: int) -> int:
     if width == 1 and launcher.fuse != "auto":
         why = "; ".join(dict.fromkeys(each["why"] for each in chosen.values()))
         session.observer.line(f"{FUSE} = {launcher.fuse}: the trials are trained one by one: {why}")
-    session.record.study("fused", time.time(), width=width, most=most, chosen=chosen)
+    session.record.study("fused", time_of_day(), width=width, most=most, chosen=chosen)
     return width
 
 

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from hpsearch.base.clock import time_of_day
 from hpsearch.base.commands import command
 from hpsearch.base.errors import ConfigError, StorageError
 from hpsearch.base.keys import ARMS, TUNE
@@ -258,7 +259,7 @@ def _conclude(
     replay = None if winner is None else _command(session.composition, winner)
     best = next((finding.handed["best_arm"] for finding in findings.values() if "best_arm" in finding.handed), None)
     if best is not None:
-        session.record.study("best", time.time(), **best)
+        session.record.study("best", time_of_day(), **best)
     session.conclude(TrialState.COMPLETE, answer=answer, why=_why_ended(findings, failed), replay=replay)
     return RecipeOutcome(
         name=session.folder.name,
@@ -292,7 +293,7 @@ def _report(context: RecipeContext, outcome: RecipeOutcome, record: Record) -> R
     else:
         outcome = replace(outcome, report=_report_stages(context.composition, outcome))
     for name in report_files(outcome.folder):
-        record.study("artifact", time.time(), path=name)
+        record.study("artifact", time_of_day(), path=name)
     record.flush()
     stamp(outcome.folder)
     return outcome
@@ -345,7 +346,7 @@ def conclusion(findings: Mapping[str, Finding], failed: str | None) -> str:
 
 def _write(record: Record, digests: Mapping[str, str], name: str, finding: Finding) -> None:
     known = {what: digest for what, digest in digests.items() if digest}
-    record.study("stage", time.time(), name=name, **known, **to_dict(finding))
+    record.study("stage", time_of_day(), name=name, **known, **to_dict(finding))
     record.flush(fsync=True)
 
 

@@ -14,6 +14,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from hpsearch.base.clock import time_of_day
 from hpsearch.base.commands import SCRIPT
 from hpsearch.base.errors import ConfigError, HpsearchError
 from hpsearch.base.keys import ARGS
@@ -60,9 +61,9 @@ class ScriptTrial:
         self.folder.mkdir(parents=True, exist_ok=True)
         self._record = Record(study, self._tracker.changed, guard)
         about = {"command": f"python {command}", "git": git_state(Path.cwd()), "environment": environment()}
-        self._record.study("open", time.time(), name=study.name, config=composition.config, seed=0, **about)
-        self._record.spec(self._spec(study.name, command), time.time())
-        self._record.message(self._id, Started(None, {}, time.time()))
+        self._record.study("open", time_of_day(), name=study.name, config=composition.config, seed=0, **about)
+        self._record.spec(self._spec(study.name, command), time_of_day())
+        self._record.message(self._id, Started(None, {}, time_of_day()))
         self._record.flush()
         self._tracker.open(study)
 
@@ -80,12 +81,12 @@ class ScriptTrial:
     def end(self) -> None:
         """Write down how it ended, and wait for the tracking store."""
         error = None if hasattr(sys, "ps1") else getattr(sys, "last_value", None)
-        done = TrialResult(TrialState.COMPLETE, time=time.time())
-        result = done if error in (None, self._earlier_error) else failure(error, time.time())
+        done = TrialResult(TrialState.COMPLETE, time=time_of_day())
+        result = done if error in (None, self._earlier_error) else failure(error, time_of_day())
         self._record.state(
-            self._id, result.state, time.time(), reason=result.reason, traceback=result.traceback, score=math.nan
+            self._id, result.state, time_of_day(), reason=result.reason, traceback=result.traceback, score=math.nan
         )
-        self._record.study("state", time.time(), state=result.state)
+        self._record.study("state", time_of_day(), state=result.state)
         self._record.close()
         if not self._tracker.flush(SEND_SEC if self._tracker.wait else 0.0):
             later = "`python -m hpsearch sync single` sends the rest"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import optuna
 
 from hpsearch.base.ahead import imported_meanwhile
+from hpsearch.base.clock import time_of_day
 from hpsearch.base.failures import Failure
 from hpsearch.base.files import REPORT
 from hpsearch.base.observer import Observer
@@ -307,7 +308,7 @@ def driver_of(
             launcher=session.workers.launcher,
             record=session.record,
             make_spec=lambda *point: origins.stamped(make(*point), session.record),
-            environment=Environment(session.observer, time.time, SystemSampler().sample),
+            environment=Environment(session.observer, time_of_day, SystemSampler().sample),
             seed=search.composition.config["seed"],
         )
     finally:
@@ -331,7 +332,7 @@ def _report(session: StudySession, table: TrialTable, trained: bool) -> Path:
     session.observer.line("writing the report")
     path = write_search_report(table, session.folder)
     for name in report_files(session.folder):
-        session.record.study("artifact", time.time(), path=name)
+        session.record.study("artifact", time_of_day(), path=name)
     session.record.flush()
     stamp(session.folder)
     return path

@@ -1,6 +1,5 @@
 """A study while a command works on it: its folder and lock, its record and the copy of that, its workers."""
 
-import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
@@ -9,6 +8,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from hpsearch.base import clock
+from hpsearch.base.clock import time_of_day
 from hpsearch.base.commands import is_program, ui_command
 from hpsearch.base.conditions import split_name
 from hpsearch.base.environment import TAKEN, as_recorded
@@ -101,6 +102,7 @@ class StudySession:
         self._said: set[str] = set()
 
     def __enter__(self) -> Self:
+        clock.restart()
         self._stack.enter_context(self.workers)
         return self
 
@@ -181,7 +183,7 @@ class StudySession:
             fields |= {"restart": True, SUPERSEDES: self._superseded} if self._superseded else {}
         said = read_study(self.folder) if self._in_turn else {}
         if "created" not in said or said.get("space") != opened.get("space"):
-            self.record.study("open", time.time(), **opened, **fields, **_provenance(self.composition))
+            self.record.study("open", time_of_day(), **opened, **fields, **_provenance(self.composition))
         self.record.flush()
         self.tracker.open(self.folder)
         self._stack.push(self._close)
@@ -215,7 +217,7 @@ class StudySession:
         try:
             if kind is not None and not self._concluded and not self._in_turn:
                 with suppress(StorageError):
-                    self.record.study("state", time.time(), state=TrialState.PAUSED, answer="", why="cut off")
+                    self.record.study("state", time_of_day(), state=TrialState.PAUSED, answer="", why="cut off")
         finally:
             with suppress(StorageError):
                 self.record.close()
@@ -224,7 +226,7 @@ class StudySession:
     def conclude(self, state: TrialState, **fields: Any) -> None:
         """Record how the study stands now: its state, and what was found."""
         self._concluded = True
-        self.record.study("state", time.time(), state=state, **fields)
+        self.record.study("state", time_of_day(), state=state, **fields)
         self.record.flush()
 
     def ui_command(self) -> str | None:

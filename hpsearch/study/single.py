@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hpsearch.base import platform
+from hpsearch.base.clock import time_of_day
 from hpsearch.base.commands import not_seeded, script_command, shown_path
 from hpsearch.base.errors import ConfigError, StorageError
 from hpsearch.base.failures import Failure
@@ -252,7 +253,7 @@ def _train(
     """Train one trial in a pool of its own; an interrupt pauses it, a second one stops it."""
     pool = Pool(launcher, record, objective, decide=decide, clock=time.time, line=observer.line, limits=limits)
     if logged is not None and logged.state.finished:
-        record.again(spec.id, time.time())
+        record.again(spec.id, time_of_day())
     pool.add(spec, logged.curve(objective.metric) if logged else None)
     started = time.monotonic()
     heard = () if launcher.detached else (observer.line, pool.within_sec)

@@ -171,7 +171,7 @@ class TrialFold:
         self.attempts = max(self.attempts, event["attempt"])
         self.facts.update(event["facts"])
         self.artifacts = tuple(event["artifacts"]) or self.artifacts
-        self.ended = event["time"] if self.state.finished else None
+        self.ended = max(event["time"], self.started or 0.0) if self.state.finished else None  # clocks are set back
         if self.running is not None:
             self.running = (self.running[0], event["time"])
         self.ran_sec, self.running = self._ran_sec(), None

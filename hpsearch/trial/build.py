@@ -4,7 +4,6 @@ Importing this module loads no torch: the driver names `execute` to its workers,
 """
 
 import functools
-import time
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from hpsearch.base.clock import time_of_day
 from hpsearch.base.errors import ConfigError, DataError, HpsearchError, first_line, nearest, out_of_memory
 from hpsearch.base.outcome import beyond_limits
 from hpsearch.base.types import Objective, Started, TrialResult, TrialSpec, TrialState, WaitingRun
@@ -73,8 +73,8 @@ def execute(specs: tuple[TrialSpec, ...]) -> WaitingRun:
     job = prepare(spec.config, spec.key, folder, spec.source)
     _check_data(spec, job)
     if beyond := beyond_limits(job.objective.limits, job.facts):
-        yield (Started(None, job.facts, time.time()),)
-        return (TrialResult(TrialState.INFEASIBLE, beyond, time=time.time()),)
+        yield (Started(None, job.facts, time_of_day()),)
+        return (TrialResult(TrialState.INFEASIBLE, beyond, time=time_of_day()),)
     check_single(job.batching, functools.partial(takes_one, job.model, job.frozen, job.splits))
     artifacts = draw_once(job.augment, job.splits.train, folder, spec.id.point)
     return (yield from train(replace(job, artifacts=artifacts), engine_of(spec, job)))

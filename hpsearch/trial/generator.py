@@ -4,7 +4,6 @@ Nothing here imports torch: a loop that needs none runs without it.
 """
 
 import math
-import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import chain
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from hpsearch.base import current, platform
+from hpsearch.base.clock import time_of_day
 from hpsearch.base.commands import is_program, not_seeded
 from hpsearch.base.environment import TAKEN
 from hpsearch.base.errors import ConfigError, HpsearchError
@@ -107,7 +107,7 @@ def run_code(code: OwnCode, spec: TrialSpec, waiting: Waiting) -> QueryingRun:
     decision: Decision | Given
     decision, keep, declined, metric = Decision.CONTINUE, False, "", spec.config["objective"]["metric"]
     try:
-        (decision,) = yield (Started(code.epoch, {}, time.time()),)
+        (decision,) = yield (Started(code.epoch, {}, time_of_day()),)
         again = code.checkpoints.again if code.epoch == code.checkpoints.epoch else ()
         said: Iterator[Report | Query] = chain(again, iter(code.advance, None))
         for report in said:
@@ -148,7 +148,7 @@ def _left_by(code: OwnCode, result: TrialResult) -> TrialResult:
 def _ended(code: OwnCode, metric: str) -> TrialResult:
     """Return how code ended that came to its end."""
     if code.failed is not None:
-        return replace(code.failed, facts=code.facts, time=time.time())
+        return replace(code.failed, facts=code.facts, time=time_of_day())
     if code.is_cut:
         return _result(code, *(state_after(Decision.STOP, code.epoch or 0) or ()))
     if code.stopped:
@@ -237,4 +237,4 @@ def _run_within(surroundings: Surroundings, run: TrialRun) -> TrialRun:
 
 
 def _result(code: OwnCode, state: TrialState, reason: str = "") -> TrialResult:
-    return TrialResult(state, reason, facts=code.facts, time=time.time())
+    return TrialResult(state, reason, facts=code.facts, time=time_of_day())

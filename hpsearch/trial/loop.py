@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 
+from hpsearch.base.clock import time_of_day
 from hpsearch.base.epochs import last_by_epoch
 from hpsearch.base.errors import ConfigError
 from hpsearch.base.outcome import NOT_COMPARED, state_after
@@ -134,7 +135,7 @@ def train(job: Job, engine_of: Callable[[Job, Progress, LayerWatch], Engine] = A
                 saved = time.monotonic()
             if ended:
                 path = facts_of_widths(progress.widths, job.device.type)  # it may go no further, and be trained again
-                return (TrialResult(*ended, facts=path, artifacts=(checkpoint.LAST,), time=time.time()),)
+                return (TrialResult(*ended, facts=path, artifacts=(checkpoint.LAST,), time=time_of_day()),)
     except Diverged as diverged:
         facts = {"diverged_step": diverged.step, **engine.facts}
         if progress.limit is not None:
@@ -185,7 +186,7 @@ def _messages(
 ) -> Iterator[Message | Wait | None]:
     """Yield what is said of the trial; a Wait where others have to train first; None at an end without evaluation."""
     prepare_model(job)
-    yield Started(progress.epoch, {**constant_facts(job), **job.facts}, time.time())
+    yield Started(progress.epoch, {**constant_facts(job), **job.facts}, time_of_day())
     yield from tuple(progress.reports)
     if progress.epoch is None:
         progress.epoch = 0
@@ -194,7 +195,7 @@ def _messages(
                 values = engine.evaluate("valid", 0) | _train_each(job, engine, 0)
                 if job.splits.test is not None and not job.epochs:
                     values |= engine.evaluate("test", 0)
-            report = Report(0, 0, values, time=time.time())
+            report = Report(0, 0, values, time=time_of_day())
             progress.reports.append(report)
             yield report
     evaluated, ends = frozenset(job.evaluations), frozenset(job.ends)
@@ -255,12 +256,12 @@ def _report(job: Job, engine: Engine, progress: Progress, layers: LayerWatch, av
         progress.best = _better(job, progress.best, values, at)
         if epoch.done in job.ends:
             progress.end += ((epoch.done, valid | _further(job, engine, epoch.done, valid)),)
-    report = Report(at, epoch.done, values, progress.steps, time.time())
+    report = Report(at, epoch.done, values, progress.steps, time_of_day())
     if epoch.done == job.steps or _over(job, progress.epoch, [*progress.reports, report]):
         report = _last_report(job, engine, progress, average, report)
     peak = accelerator(job.device).peak_mib()
     metrics = report.metrics if peak is None else {**report.metrics, "gpu_memory_mib": peak}
-    return replace(report, metrics=metrics, time=time.time())
+    return replace(report, metrics=metrics, time=time_of_day())
 
 
 def _last_report(job: Job, engine: Engine, progress: Progress, average: Average, report: Report) -> Report:
@@ -366,4 +367,4 @@ def _end(
     ):
         checkpoint.keep_end(job.folder, job.key, job.read, job.model, job.optimizer, progress)
     checkpoint.remove_last(job.folder)
-    return TrialResult(state, reason, facts=found, artifacts=artifacts, time=time.time())
+    return TrialResult(state, reason, facts=found, artifacts=artifacts, time=time_of_day())

@@ -1,10 +1,10 @@
 """What a user's own code says it measured, as records: numbers by name, after an epoch."""
 
 import operator
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from hpsearch.base.clock import time_of_day
 from hpsearch.base.errors import ConfigError
 from hpsearch.base.readable import readable, representation
 from hpsearch.base.real import NO_NUMBER, number_of
@@ -91,7 +91,7 @@ def report_of(metrics: Mapping[str, float], epoch: int, step: int | None = None)
     """
     values = dict(metrics)
     said = values.pop("step", epoch)
-    return Report(epoch, whole("step", said) if step is None else step, values, time=time.time())
+    return Report(epoch, whole("step", said) if step is None else step, values, time=time_of_day())
 
 
 def whole(name: str, value: Any) -> int:
