@@ -93,12 +93,15 @@ def _place(error: Exception) -> str:
 
 
 def _complete(run: Run) -> list[str]:
-    """Wait for the disturbed command, then give it again until it is complete; return who outlived one of them."""
+    """Wait for the disturbed command, then give it again until it is complete; return who outlived one of them.
+
+    What a process that was killed left over goes with the next command of the folder, so that one more is given.
+    """
     if run.process is not None and run.process.returncode is None:
         run.wait()
     orphans = _outliving(run)
     for _ in range(TIMES):
-        if _is_complete(run):
+        if _is_complete(run) and not any(True for _ in left_over(run)):
             break
         run.start()
         run.wait()
