@@ -104,13 +104,15 @@ def _again(args: argparse.Namespace, index: int) -> str:
 
 def _verdicts(faults: Sequence[Fault], folder: Path, jobs: int) -> Iterator[Verdict]:
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, context, _interruptible, max_tasks_per_child=20) as pool:
-        calm = [pool.submit(calm_run, surroundings, folder) for surroundings in _needed(faults)]
-        for one in calm:
-            one.result()
+    pool = ProcessPoolExecutor(jobs, context, _interruptible, max_tasks_per_child=20)
+    try:
+        for calm in [pool.submit(calm_run, surroundings, folder) for surroundings in _needed(faults)]:
+            calm.result()
         given = [(one.index, one.kind.name, one.surroundings, one.seed, folder) for one in faults]
         for done in as_completed([pool.submit(_in_child, *those) for those in given]):
             yield done.result()
+    finally:
+        pool.shutdown(cancel_futures=True)  # of one that is interrupted no further fault begins
 
 
 def _interruptible() -> None:
