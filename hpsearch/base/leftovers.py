@@ -69,12 +69,14 @@ def leftovers(folder: Path, deep: bool = False) -> Iterator[Leftover]:
     Yields:
         Each; none whose owner lives.
     """
-    for entry in _entries(folder):
-        found = _NAME.fullmatch(entry.name)
-        if found and not entry.is_symlink():
-            yield from _leftover(entry, found["owner"])
-        elif deep and entry.is_dir(follow_symlinks=False):
-            yield from leftovers(Path(entry.path), deep)
+    folders = [str(folder)]  # no recursion: a program may leave folders in one another by the thousand
+    while folders:
+        for entry in _entries(folders.pop()):
+            found = _NAME.fullmatch(entry.name)
+            if found and not entry.is_symlink():
+                yield from _leftover(entry, found["owner"])
+            elif deep and entry.is_dir(follow_symlinks=False):
+                folders.append(entry.path)
 
 
 def _leftover(entry: "os.DirEntry[str]", mark: str) -> Iterator[Leftover]:
@@ -154,6 +156,6 @@ def is_held(lock: Path) -> bool:
         return True
 
 
-def _entries(folder: Path) -> "Iterator[os.DirEntry[str]]":
+def _entries(folder: str) -> "Iterator[os.DirEntry[str]]":
     with suppress(OSError), os.scandir(folder) as entries:
         yield from entries

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pathlib
 import zipfile
 
 import pytest
@@ -13,6 +14,8 @@ from hpsearch.base.journal import Journal, read_lines
 from hpsearch.base.layer_rows import read_layer_rows
 from hpsearch.search import lock, requests
 from hpsearch.search.storage import JournalStore
+from hpsearch.study.doctor.examine import examine
+from hpsearch.study.doctor.findings import Level
 from hpsearch.study.folder import read_yaml
 from hpsearch.tracking.events import read_study, read_trial, trial_files
 from hpsearch.tracking.lines import last_state
@@ -316,6 +319,33 @@ WEIGHTS = {
     "a folder": ("w.safetensors", os.mkdir),
     "a device": ("w.safetensors", lambda path: path.symlink_to("/dev/zero")),
 }
+
+
+@pytest.mark.timeout(60)
+def test_the_doctor_says_of_each_what_is_wrong_and_goes_on(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    studies, sound = tmp_path / "studies", {"event": "created", "uid": "u"}
+    for number, (events, _) in enumerate(LINES.values()):
+        written(studies / f"lines{number}/events/3-0-0.jsonl", *events)
+        written(studies / f"lines{number}/events/study.jsonl", sound)
+    for number, (event, _) in enumerate(STUDY.values()):
+        written(studies / f"study{number}/events/study.jsonl", event)
+    for number, (text, _) in enumerate(YAML.values()):
+        written(studies / f"yaml{number}/events/study.jsonl", sound)
+        (studies / f"yaml{number}/study.yaml").write_bytes(text if isinstance(text, bytes) else text.encode())
+    written(studies / "pipes/events/3-0-0.jsonl", sound).unlink()
+    for name in ("events/study.jsonl", "events/3-0-0.jsonl", "study.yaml", "owner.json", "lock"):
+        os.mkfifo(studies / "pipes" / name)
+    pathlib.Path(studies / "folders/events/study.jsonl").mkdir(parents=True)
+    for name in ("study.yaml", "owner.json", "lock"):
+        (studies / "folders" / name).mkdir()
+    with bounded_memory(MEMORY):
+        found = examine(str(tmp_path)).findings
+        examine(str(tmp_path), repair=True)
+    wrong = {each.subject for each in found if each.level is Level.PROBLEM}
+    assert {path.name for path in studies.iterdir()} <= wrong
+    assert not [each for each in found if "cannot be looked at" in each.text]
 
 
 @pytest.mark.timeout(30)

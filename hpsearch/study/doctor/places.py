@@ -34,9 +34,10 @@ def written(tracker: Mapping[str, Any]) -> dict[str, Path]:
 
 def swept(tracker: Mapping[str, Any]) -> list[Path]:
     """Return the folders in which killed processes leave something."""
-    artifacts, cache = store.artifact_root(tracker.get("artifacts")), cache_folder()
+    uri, cache = store_of(tracker), cache_folder()
+    artifacts = [*store.artifact_root(tracker.get("artifacts"), uri).glob("*/")] if uri else []
     kept = [cache / "hpsearch", *(cache / "hpsearch").glob("*/")] if cache else []
-    return list(dict.fromkeys([*written(tracker).values(), *artifacts.glob("*/"), *kept]))
+    return list(dict.fromkeys([*written(tracker).values(), *artifacts, *kept]))
 
 
 def locks(tracker: Mapping[str, Any]) -> list[Path]:

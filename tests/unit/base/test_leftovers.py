@@ -47,6 +47,19 @@ def test_folders_are_looked_into_where_that_is_asked_for(tmp_path):
     assert found == {f"x.{DEAD}.new": True, f"y.{DEAD}.new": True, f"z.{ELSEWHERE}.new": None}
 
 
+def test_folders_in_one_another_by_the_thousand_are_looked_into(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for _ in range(1500):
+        Path("d").mkdir()
+        os.chdir("d")
+    Path(f"x.{DEAD}.new").touch()
+    removed = remove(leftovers.leftovers(tmp_path, deep=True))
+    for _ in range(1500):  # pytest's own removal of it goes too deep
+        os.chdir("..")
+        Path("d").rmdir()
+    assert [path.name for path in removed] == [f"x.{DEAD}.new"]
+
+
 def test_links_are_neither_followed_nor_removed(tmp_path):
     made(tmp_path, f"outside/x.{DEAD}.new", "outside/precious", f"in/hpsearch-a.{DEAD}.new/file")
     inside = tmp_path / "in"
