@@ -10,6 +10,7 @@ from pathlib import Path
 
 from hpsearch.base import lineage, platform
 from hpsearch.base.errors import BusyError, StorageError
+from hpsearch.base.files import replacement
 from hpsearch.base.intake import json_file
 from hpsearch.base.owners import this_process
 
@@ -46,11 +47,20 @@ def study_lock(folder: Path, what: str, wait_sec: float = LOCK_SEC) -> Iterator[
         raise StorageError(f"cannot write in {folder}: {error.strerror}") from None
     try:
         _end_what_was_left(folder)
-        (folder / "owner.json").write_text(json.dumps({**owner(), "process": str(this_process())}))
+        _sign(folder)
         held = _identity(path)
         yield partial(_check_held, path, held, what)
     finally:
         lock.release()
+
+
+def _sign(folder: Path) -> None:
+    """Write down who holds the lock, in the place of whatever stands there: to open a pipe waits for a reader."""
+    try:
+        with replacement(folder / "owner.json", durable=False) as new:
+            new.write_text(json.dumps({**owner(), "process": str(this_process())}))
+    except OSError as error:
+        raise StorageError(f"cannot write {folder / 'owner.json'}: {error.strerror}") from None
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

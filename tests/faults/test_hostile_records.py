@@ -331,7 +331,7 @@ def test_the_doctor_says_of_each_what_is_wrong_and_goes_on(tmp_path, monkeypatch
         written(studies / f"lines{number}/events/study.jsonl", sound)
     for number, (event, _) in enumerate(STUDY.values()):
         written(studies / f"study{number}/events/study.jsonl", event)
-    for number, (text, _) in enumerate(YAML.values()):
+    for number, text in enumerate(YAML[case][0] for case in ("an object", "a list", "bytes", "a cut one")):
         written(studies / f"yaml{number}/events/study.jsonl", sound)
         (studies / f"yaml{number}/study.yaml").write_bytes(text if isinstance(text, bytes) else text.encode())
     written(studies / "pipes/events/3-0-0.jsonl", sound).unlink()
