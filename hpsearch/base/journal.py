@@ -91,8 +91,8 @@ def check_seal(data: bytes, path: Path) -> None:
     while (place := data.rfind(b',"seal":"', 0, place)) >= 0:
         if found := _SEALED.match(data, place):
             if int(found[1], 16) != zlib.crc32(data[:place]):
-                for event in whole_lines(data[:place])[0]:  # a newer version may seal otherwise
-                    check_format(event, path)
+                for event in filter(None, map(_event, data[:place].splitlines(keepends=True))):
+                    check_format(event, path)  # a newer version may seal otherwise
                 line = data.count(b"\n", 0, place) + 1
                 raise DamageError(f"{path}: is damaged: up to line {line} it is not what was written; {way_out(path)}")
             return

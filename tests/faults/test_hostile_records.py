@@ -325,6 +325,7 @@ WEIGHTS = {
 def test_the_doctor_says_of_each_what_is_wrong_and_goes_on(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr("hpsearch.study.repair.rebuild_report", lambda name: name)
     studies, sound = tmp_path / "studies", {"event": "created", "uid": "u"}
     for number, (events, _) in enumerate(LINES.values()):
         written(studies / f"lines{number}/events/3-0-0.jsonl", *events)

@@ -3,31 +3,35 @@
 import os
 import re
 import shlex
-import socket
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from hpsearch.base import platform
 from hpsearch.base.commands import command
 from hpsearch.base.errors import DamageError, HpsearchError, StorageError
 from hpsearch.base.formats import FORMAT, KEY
 from hpsearch.base.inside import check_links
 from hpsearch.base.intake import json_file
+from hpsearch.base.journal import read_lines
 from hpsearch.base.leftovers import is_held, leftovers
+from hpsearch.base.owners import Owner
 from hpsearch.base.types import TrialState
 from hpsearch.base.words import count, tally
 from hpsearch.study.doctor.findings import Finding, note, ok, problem
 from hpsearch.study.doctor.places import mending
 from hpsearch.study.folder import STUDY_FILE, read_yaml
+from hpsearch.tracking.damage import lost_ends, strangers
 from hpsearch.tracking.events import STUDY, read_study, read_trial, trial_files
 from hpsearch.tracking.sent import unsent
 
+JOURNAL = "optuna.journal"
 EMPTY = frozenset({"lock", "owner.json", STUDY_FILE})
 """What a study holds that was stopped before its record began."""
 _UNTRACKED = "untracked"
 _SHOWN = 3
+_ENDED = {True: "has ended", False: "let go of it", None: "let go of it, or has ended"}
 _SAME = "the same command again goes on with it"
 _WORD = re.compile(r"[+~]{0,2}[A-Za-z][\w.\[\]]*=")
 _TRUSTED = frozenset({"plugins", "trainer", "tracker", "storage", "hydra"})
@@ -36,7 +40,7 @@ _TRUSTED = frozenset({"plugins", "trainer", "tracker", "storage", "hydra"})
 
 def study_folders(studies: Path) -> list[Path]:
     """Return the folders of a folder of studies that are studies, or were to be."""
-    names = ("events", "trials", "optuna.journal", *EMPTY)
+    names = ("events", "trials", JOURNAL, *EMPTY)
     folders = sorted(each for each in studies.glob("*/") if any((each / name).exists() for name in names))
     return [each for each in folders if each.is_dir()]
 
@@ -63,11 +67,13 @@ def study(folder: Path, uri: str | None, words: Sequence[str] = ()) -> Iterator[
     if was_never_begun(folder) and not held:
         yield note(name, "was stopped before anything was on record", mending(name))
     elif not (folder / "events" / f"{STUDY}.jsonl").exists() and not held:
-        yield problem(name, f"its record events/{STUDY}.jsonl is missing", "restore the folder from a copy")
+        way = _SAME if (folder / "events").is_dir() else "restore the folder from a copy"
+        yield problem(name, f"events/{STUDY}.jsonl of its record is missing", way)
     else:
         of, damaged = _read(folder)
         yield from _record(folder, of, held, damaged)
         yield from _owner(folder, of, held)
+        yield from _lost(folder, of, damaged)
         if uri and not held and not damaged and not of.get(_UNTRACKED):
             yield from _unsent(folder, uri, command("sync", name, *words))
     yield from _left_over(folder)
@@ -77,16 +83,21 @@ def _read(folder: Path) -> tuple[dict[str, Any], list[HpsearchError]]:
     """Return what a study recorded of itself and its description, and what cannot be read of them."""
     of: dict[str, Any] = {}
     found: list[HpsearchError] = []
-    try:
+    with _noted(found):
         of |= read_study(folder)
-    except HpsearchError as error:
-        found.append(error)
-    try:
+    with _noted(found):
         written = read_yaml(folder / STUDY_FILE)
         of |= {KEY: written.get(KEY, FORMAT), "command": written.get("command"), _UNTRACKED: _is_untracked(written)}
-    except HpsearchError as error:
-        found.append(error)
     return of, found
+
+
+@contextmanager
+def _noted(damaged: list[HpsearchError]) -> Iterator[None]:
+    """Note what cannot be read in the block, and go on."""
+    try:
+        yield
+    except HpsearchError as error:
+        damaged.append(error)
 
 
 def _is_untracked(written: Mapping[str, Any]) -> bool:
@@ -99,12 +110,11 @@ def _is_untracked(written: Mapping[str, Any]) -> bool:
 def _record(folder: Path, of: Mapping[str, Any], held: bool, damaged: list[HpsearchError]) -> Iterator[Finding]:
     """Yield the states of a study and its trials, and the files that cannot be read, which join `damaged`."""
     states: Counter[TrialState] = Counter()
+    with _noted(damaged):
+        read_lines(folder / JOURNAL)
     for path in trial_files(folder):
-        try:
-            trial = read_trial(path)
-            states.update([trial.state] if trial else [])
-        except HpsearchError as error:
-            damaged.append(error)
+        with _noted(damaged):
+            states.update([trial.state] if (trial := read_trial(path)) else [])
     state = "running" if held else str(of["state"]["state"]).lower() if "state" in of else "interrupted"
     readable = f"; {count(len(damaged), 'file')} cannot be read" if damaged else ""
     said = f"{state}: {tally(states) or 'no trials'}{readable}; format {of.get(KEY, 'unknown')}"
@@ -131,8 +141,14 @@ def _owner(folder: Path, of: Mapping[str, Any], held: bool) -> Iterator[Finding]
     elif held:
         yield ok(folder.name, f"{who} has it")
     elif "state" not in of:
-        ended = "ended" if gone else "ended or lost the lock"
-        yield note(folder.name, f"{who}, which had it last, has {ended}", _again(of))
+        yield note(folder.name, f"{who}, which had it last, {_ENDED[gone]}", _again(of))
+
+
+def _lost(folder: Path, of: Mapping[str, Any], damaged: list[HpsearchError]) -> Iterator[Finding]:
+    """Yield files that are none of the record, and ends of trials that it lost."""
+    yield from (note(folder.name, text.replace(f"{folder}{os.sep}", "")) for text in strangers(folder))
+    for text in [] if damaged else lost_ends(folder):
+        yield problem(folder.name, text.partition("; ")[0].partition(": ")[2], _again(of))
 
 
 def _again(of: Mapping[str, Any]) -> str:
@@ -151,17 +167,15 @@ def _again(of: Mapping[str, Any]) -> str:
 
 
 def _is_gone(known: Mapping[str, Any]) -> bool | None:
-    """Return whether the process that wrote `owner.json` has ended; None where another machine is to be asked."""
-    import psutil
+    """Return whether the process that wrote `owner.json` has ended; None where another machine is to be asked.
 
-    if known["host"] != socket.gethostname():
-        return None
-    if known["boot"] != platform.boot_id():
-        return True
-    try:
-        return bool(psutil.Process(int(known["pid"])).create_time() != known["started"])
-    except psutil.Error:
-        return True
+    Raises:
+        ValueError: it does not say which one that was.
+    """
+    owner = Owner.of(str(known["process"]))
+    if owner is None:
+        raise ValueError(known["process"])
+    return owner.is_gone()
 
 
 def _unsent(folder: Path, uri: str, sync: str) -> Iterator[Finding]:

@@ -9,7 +9,7 @@ import zlib
 import pytest
 
 from hpsearch.base.errors import DamageError, StorageError
-from hpsearch.base.journal import Journal, read_lines, sync_all
+from hpsearch.base.journal import Journal, check_seal, read_lines, sync_all
 
 
 def test_lines_come_back_as_they_were_written(tmp_path):
@@ -189,6 +189,14 @@ def test_a_sealed_file_with_another_byte_or_without_a_line_is_damaged(tmp_path, 
         for read in (read_lines, Journal):
             with pytest.raises(DamageError, match=r"a\.jsonl: is damaged: up to line \d it is not what was written"):
                 read(path)
+
+
+def test_lines_that_are_garbled_before_a_seal_are_damage_to_whoever_reads_no_more_than_the_end(tmp_path):
+    path = tmp_path / "a.jsonl"
+    lines = sealed(path).splitlines(keepends=True)
+    damaged = b"".join([b"garbled\n", b"\xff[\n", *lines[1:]])
+    with pytest.raises(DamageError, match=r"a\.jsonl: is damaged: up to line 4"):
+        check_seal(damaged, path)
 
 
 def test_a_text_that_looks_like_a_seal_is_none(tmp_path):

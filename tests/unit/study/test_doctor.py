@@ -19,16 +19,22 @@ from filelock import FileLock
 
 from hpsearch.base import installed, platform
 from hpsearch.base.errors import ConfigError
+from hpsearch.base.journal import Journal
 from hpsearch.base.owners import this_process
 from hpsearch.search.lock import owner
 from hpsearch.study.doctor import machine, stores, versions
 from hpsearch.study.doctor.examine import MOST_STUDIES, examine
 from hpsearch.study.doctor.findings import Finding, Level, checked, ok
-from hpsearch.study.folder import write_yaml
+from hpsearch.study.folder import folder_lock, write_yaml
 from hpsearch.tracking.mlflow_internals import schema_head
 from tests.support.fake_study import write_study
 
 DEAD, ELSEWHERE = replace(this_process(), started=1), replace(this_process(), place="0" * 8)
+
+
+def nothing_amiss(folder):
+    with folder_lock(folder):
+        return []
 
 
 @pytest.fixture(autouse=True)
@@ -39,6 +45,7 @@ def home(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "tmp"))
     monkeypatch.chdir(tmp_path / "work")
+    monkeypatch.setattr("hpsearch.study.repair.repair", nothing_amiss)
     return tmp_path / "work"
 
 
@@ -47,7 +54,7 @@ def written(home, name="lr_sweep", **described):
     write_study(folder).close()
     write_yaml(folder / "study.yaml", {"command": f"python -m hpsearch +study={name}", **described})
     (folder / "lock").touch()
-    (folder / "owner.json").write_text(json.dumps({**owner(), "started": 1.0}))
+    (folder / "owner.json").write_text(json.dumps({**owner(), "process": str(DEAD)}))
     return folder
 
 
@@ -118,9 +125,14 @@ def test_a_newer_format_is_no_damage(home):
 
 OWNERS = {
     "dead": ({}, "note: process {pid} on {host}, which had it last, has ended [python -m hpsearch +study=lr_sweep]"),
-    "restarted": ({"boot": "another", "started": None}, "has ended [python"),
-    "elsewhere": ({"host": "node7"}, "on node7, which had it last, has ended or lost the lock [python"),
+    "restarted": ({"process": str(replace(this_process(), boot="0" * 8))}, "which had it last, has ended [python"),
+    "elsewhere": (
+        {"host": "node7", "process": str(ELSEWHERE)},
+        "on node7, which had it last, let go of it, or has ended [python",
+    ),
+    "a command that wrote nothing": ({"process": str(this_process())}, "which had it last, let go of it [python"),
     "hostile": ({"pid": [], "host": {}}, "note: owner.json does not say who had it last"),
+    "no mark": ({"process": "1-2-3-4"}, "note: owner.json does not say who had it last"),
     "beyond numbers": ({"pid": 1e400}, "note: owner.json does not say who had it last"),
 }
 
@@ -131,19 +143,18 @@ def test_who_had_an_interrupted_study(home, case):
     folder = written(home)
     path = folder / "events/study.jsonl"
     path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-1]))
-    changes = {key: owner()["started"] if value is None else value for key, value in changes.items()}
-    (folder / "owner.json").write_text(json.dumps({**owner(), "started": 1.0, **changes}))
+    (folder / "owner.json").write_text(json.dumps({**owner(), "process": str(DEAD), **changes}))
     assert "interrupted: 7 complete" in said("lr_sweep")
     assert expected.format(pid=os.getpid(), host=socket.gethostname()) in said("lr_sweep")
 
 
 def test_a_running_study_says_who_runs_it(home):
     folder = written(home)
-    (folder / "owner.json").write_text(json.dumps(owner()))
+    (folder / "owner.json").write_text(json.dumps({**owner(), "process": str(this_process())}))
     with FileLock(folder / "lock"):
         assert "ok: running: 7 complete" in said("lr_sweep")
         assert f"ok: process {os.getpid()} on {socket.gethostname()} has it" in said("lr_sweep")
-        (folder / "owner.json").write_text(json.dumps({**owner(), "host": "node7"}))
+        (folder / "owner.json").write_text(json.dumps({**owner(), "host": "node7", "process": str(ELSEWHERE)}))
         assert "note: its lock is held, and not by" in said("lr_sweep")
         assert examine("lr_sweep", repair=True).done == ("lr_sweep: runs now, and is left alone",)
 
@@ -194,7 +205,47 @@ def test_a_study_without_its_record_is_a_problem_and_not_removed(home):
     folder = written(home)
     shutil.rmtree(folder / "events")
     (folder / "trials").mkdir(exist_ok=True)
-    assert "problem: its record events/study.jsonl is missing" in said("lr_sweep", repair=True) and folder.exists()
+    text = said("lr_sweep", repair=True)
+    assert "events/study.jsonl of its record is missing [restore the folder from a copy]" in text and folder.exists()
+
+
+def test_a_damaged_journal_is_a_problem(home):
+    folder = written(home)
+    (folder / "optuna.journal").write_bytes(b'{"op_code":0}\ngarbled\n{"op_code":0}\n')
+    assert "problem: optuna.journal: line 2 is damaged" in said("lr_sweep")
+
+
+def test_files_beside_the_record_are_named(home):
+    folder = written(home)
+    shutil.copy(folder / "events/0-0-0.jsonl", folder / "events/0-0-0 copy.jsonl")
+    assert "note: events: '0-0-0 copy.jsonl' is no event file" in said("lr_sweep")
+
+
+def test_ends_that_were_lost_are_a_problem_and_the_command_trains_them_again(home):
+    folder = written(home)
+    journal = Journal(folder / "events/study.jsonl")
+    journal.append({"event": "state", "time": 1.0, "state": "COMPLETE", "trials": 11})
+    journal.flush()
+    (found,) = [each for each in of("lr_sweep") if "are lost" in each.text]
+    assert found.level is Level.PROBLEM and found.way == "python -m hpsearch +study=lr_sweep"
+    assert found.text.startswith("the ends of ")
+
+
+def test_what_the_record_gives_back_is_said_and_what_fails_keeps_no_other_from_it(home, monkeypatch):
+    mended = []
+
+    def repair(folder):
+        mended.append(folder.name)
+        if folder.name == "b":
+            raise RecursionError("too\ndeep")
+        return [f"{folder}/study.yaml was lost: written again from the record"]
+
+    monkeypatch.setattr("hpsearch.study.repair.repair", repair)
+    for name in "abc":
+        written(home, name)
+    said = ("study.yaml was lost: written again from the record", "cannot be mended: too")
+    assert examine(repair=True).done == (f"a: {said[0]}", f"b: {said[1]}", f"c: {said[0]}")
+    assert examine("c", repair=True).done == (f"c: {said[0]}",) and mended == ["a", "b", "c", "c"]
 
 
 # Leftovers
