@@ -106,7 +106,7 @@ def set_back(run: Run) -> None:
 def run_gone(run: Run) -> None:
     def remove() -> None:
         with closing(sqlite3.connect(_store(run))) as db, db:
-            (gone,) = db.execute(LAST).fetchone()
+            (gone,) = db.execute(f"SELECT {LAST}").fetchone()
             for table in ("metrics", "latest_metrics", "params", "tags", "runs"):
                 db.execute(f"DELETE FROM {table} WHERE run_uuid = ?", (gone,))
 
