@@ -28,9 +28,12 @@ def table_of(name: str, uri: str | None = None) -> TrialTable:
 
 
 def own_uid(name: str) -> str | None:
-    """Return the uid that a study of the working folder has in tracking stores; None where there is none here."""
+    """Return the uid that a study of the working folder has in tracking stores; None where that is not known."""
     folder = folder_of(name)
-    return identity_of(folder).uid if (folder / "events").is_dir() else None
+    try:
+        return identity_of(folder).uid if (folder / "events").is_dir() else None
+    except StorageError:  # its record is damaged
+        return None
 
 
 def trials_of(name: str, uri: str | None = None) -> TrialTable:

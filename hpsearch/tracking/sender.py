@@ -118,6 +118,7 @@ class Sender:
     def _enter(self, writer: Writer) -> dict[str, Any]:
         """Find or make the experiment of the study; return the study under the uids that its runs carry."""
         study = {"name": self._folder.name, **read_study(self._folder)}
+        check_name(study["name"])
         if "within" in study:
             settled(self._folder.with_name(check_name(study["within"]["name"])), self._uri)
         identity = settled(self._folder, self._uri)

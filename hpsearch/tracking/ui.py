@@ -17,7 +17,7 @@ from hpsearch.base.errors import StorageError, nearest
 from hpsearch.base.passwords import without_password
 from hpsearch.base.printed import say
 from hpsearch.tracking import store
-from hpsearch.tracking.found import experiments
+from hpsearch.tracking.found import experiments, uid_of
 from hpsearch.tracking.home import FoundExperiment
 from hpsearch.tracking.mlflow_internals import TABLE, TAG, view_path
 
@@ -85,11 +85,18 @@ def links(
         raise StorageError(f"no tracking store at {path}; run a study in this folder first")
     store.check_store(uri)
     there = [each for each in _experiments(uri, artifacts) if TAG + TABLE in each.tags]
-    meant = there if study is None else [each for each in there if study == each.name or each.uids_called(study)]
+    meant = there if study is None else [each for each in there if _holds(each, study)]
     own = [each for each in meant if uid in each.places]
     if study is not None and not meant:
         raise StorageError(f"no study '{study}' in {without_password(uri)}{nearest(study, [e.name for e in there])}")
     return {each.name: (view_path(each.id), view_path(each.id, True)) for each in own or meant}
+
+
+def _holds(experiment: FoundExperiment, study: str) -> bool:
+    """Return whether a study of this name, which may have the beginning of a uid behind it, is in an experiment."""
+    name, uid = uid_of(study)
+    called = experiment.uids_called(name)
+    return study == experiment.name or any(each.startswith(uid) for each in called)
 
 
 def _experiments(uri: str, artifacts: str | None) -> list[FoundExperiment]:

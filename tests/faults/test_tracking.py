@@ -3,19 +3,23 @@
 import os
 import random
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from hpsearch.base.types import TrialState
 from hpsearch.tracking import store
-from hpsearch.tracking.mlflow import MlflowTracker
+from hpsearch.tracking.mlflow import MlflowTracker, sync
 from hpsearch.tracking.record import Record
+from hpsearch.tracking.sender import Sender
 from hpsearch.tracking.ui import free_port, server
 from tests.support import fake_study as fake
+from tests.support.bad_proxy import proxy
 from tests.support.fake_study import Place
 
 pytestmark = pytest.mark.fault
@@ -104,3 +108,24 @@ def test_a_server_that_comes_late_and_hangs_gets_everything_once(tmp_path, monke
         record.close()
         assert tracker.close(60), tracker.problem()
     place.assert_complete()
+
+
+@pytest.mark.slow
+def test_a_server_in_trouble_and_one_that_was_emptied_get_everything_once(tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    place, port = Place(tmp_path), free_port(5300)
+    fake.write_study(place.folder, points=0).close()
+    with server(place.uri, str(place.artifacts), port), proxy(port) as troubled:
+        sender = Sender(place.folder, troubled.address, place.artifacts)
+        for troubled.share in (*[0.2] * 5, 0.0):
+            left = sender.send(sender.pending())
+        assert not left and sender.problem is None, sender.problem
+        assert len(troubled.met) > 3, "requests met several kinds of trouble"
+        place.assert_complete()
+        with closing(sqlite3.connect(tmp_path / "mlflow.db")) as db, db:
+            for table in ("metrics", "latest_metrics", "params", "tags", "inputs", "runs", "experiment_tags"):
+                db.execute(f"DELETE FROM {table}")
+            db.execute("DELETE FROM experiments WHERE experiment_id > 0")
+        assert sync(place.folder, troubled.address) == len(place.runs())
+        place.assert_complete()

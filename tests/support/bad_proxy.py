@@ -5,11 +5,11 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 HTML = b"<html><body>Bad gateway</body></html>"
-HANG_SEC = 1.5
+HANG_SEC = 1.2
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -29,16 +29,17 @@ class _Handler(BaseHTTPRequestHandler):
         fault = proxy.drawn()
         try:
             (TROUBLES[fault] if fault else _pass)(self, body)
-        except OSError:  # the client has gone, or the server has
+        except (OSError, http.client.HTTPException):  # the client has gone, or the server has
             self.close_connection = True
 
     def forward(self, body: bytes) -> tuple[int, str, bytes]:
         """Return what the server answers."""
         kept = {key: value for key, value in self.headers.items() if key.lower() not in ("host", "connection")}
-        connection = http.client.HTTPConnection("127.0.0.1", self.server.target, timeout=30)  # type: ignore[attr-defined]
-        connection.request(self.command, self.path, body, kept)
-        answer = connection.getresponse()
-        return answer.status, answer.headers.get("Content-Type", "application/json"), answer.read()
+        target: int = self.server.target  # type: ignore[attr-defined]
+        with closing(http.client.HTTPConnection("127.0.0.1", target, timeout=30)) as connection:
+            connection.request(self.command, self.path, body, kept)
+            answer = connection.getresponse()
+            return answer.status, answer.headers.get("Content-Type", "application/json"), answer.read()
 
     def answer(
         self, status: int, content: bytes, kind: str = "text/html", length: int | None = None, **more: str
