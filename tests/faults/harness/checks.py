@@ -34,6 +34,7 @@ def completes(found: Evidence) -> Iterator[str]:
     """Yield whether the same command completed the study."""
     if found.codes[-1] != 0:
         yield f"not complete: the last command ended with exit code {found.codes[-1]} (all: {list(found.codes)})"
+    yield from (f"load_trials warns: {warning[:200]}" for warning in found.now.warned)
 
 
 def totals_are_exact(found: Evidence) -> Iterator[str]:

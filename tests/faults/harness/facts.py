@@ -5,6 +5,7 @@ import io
 import json
 import os
 import sqlite3
+import warnings
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -38,6 +39,8 @@ class Facts:
     """Rows of `load_trials`, of trials.csv, or epochs of a curve that are there more than once."""
     written: dict[str, set[str]] = field(default_factory=dict)
     """The rows of trials.csv, by study."""
+    warned: list[str] = field(default_factory=list)
+    """What was warned of as the tables were read."""
     runs: list[tuple[str, str, str]] = field(default_factory=list)
     """The store: trial (STUDY alone for a parent), status, state; superseded and deleted ones left out."""
 
@@ -81,9 +84,11 @@ def _replayed(events: Iterator[dict[str, Any]]) -> tuple[Curve, str]:
 def facts(folder: Path) -> Facts:
     """Read everything that a folder says."""
     found = Facts(recorded(folder))
-    with _inside(folder):
+    with _inside(folder), warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
         for study in sorted(Path("studies").glob("*/optuna.journal")):
             _read_tables(study.parent.name, found)
+    found.warned += [str(warning.message) for warning in warned if warning.category is UserWarning]
     _read_store(folder / "mlflow.db", found)
     return found
 

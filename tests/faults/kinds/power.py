@@ -37,6 +37,13 @@ def sizes(folder: Path) -> dict[int, int]:
     return found
 
 
+def noting(site: Path, log: Path) -> Path:
+    """Make a folder for the import path, with which Python notes in a file what it waited for the disk for."""
+    site.mkdir(exist_ok=True)
+    (site / "sitecustomize.py").write_text(SYNCED.format(log=str(log)))
+    return site
+
+
 def synced(log: Path) -> dict[int, int]:
     """Return how many bytes of each file are safe."""
     words = [line.split() for line in log.read_text().splitlines()] if log.exists() else []
@@ -56,9 +63,7 @@ def power_cut_twice(run: Run) -> None:
 
 def _cut(run: Run) -> None:
     log = run.place / "synced"
-    (run.place / "site").mkdir(exist_ok=True)
-    (run.place / "site" / "sitecustomize.py").write_text(SYNCED.format(log=str(log)))
-    path = os.pathsep.join([str(run.place / "site"), run.environment["PYTHONPATH"]])
+    path = os.pathsep.join([str(noting(run.place / "site", log)), run.environment["PYTHONPATH"]])
     run.start(env={**run.environment, "PYTHONPATH": path})
     run.moment()
     before = sizes(run.folder)
