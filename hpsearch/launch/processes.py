@@ -13,7 +13,7 @@ from typing import Any
 
 from hpsearch.base import lineage, platform
 from hpsearch.base.clock import time_of_day
-from hpsearch.base.errors import ConfigError, HpsearchError, MachineError
+from hpsearch.base.errors import ConfigError, MachineError
 from hpsearch.base.leftovers import temporary_folder
 from hpsearch.base.outcome import failure
 from hpsearch.base.types import Clock, Decision, Execute, Given, TrialId, TrialResult, TrialSpec, TrialState
@@ -132,7 +132,7 @@ class ProcessLauncher:
             slot.seats = range(slot.index, self.slots, self._workers)
 
     def call(self, function: Callable[..., Any], *args: Any, within_sec: float | None = None) -> Any:
-        """Run `function(*args)` in a free worker; an HpsearchError it raises is raised here, so is the worker's death.
+        """Run `function(*args)` in a free worker; an HpsearchError it raises is raised here, its death a MachineError.
 
         Args:
             function: importable by name.
@@ -349,7 +349,7 @@ class ProcessLauncher:
             slot.forget(worker)
         else:
             if slot.is_called:
-                slot.answer = Answer(error=HpsearchError(detail))
+                slot.answer = Answer(error=MachineError(detail))
             else:
                 self._events.append(Died(slot.index, slot.trials, detail))
             slot.tasks = []

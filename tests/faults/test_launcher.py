@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from hpsearch.base.errors import ConfigError, HpsearchError
+from hpsearch.base.errors import ConfigError, HpsearchError, MachineError
 from hpsearch.base.files import LOG
 from hpsearch.base.types import Decision, TrialId, TrialSpec, TrialState
 from hpsearch.launch.base import Died, Ended, Reported
@@ -151,7 +151,7 @@ def test_death_of_an_idle_worker_takes_no_trial_along(launcher):
 
 
 def test_death_during_a_call_is_an_error(launcher):
-    with pytest.raises(HpsearchError, match="exit code 5"):
+    with pytest.raises(MachineError, match="exit code 5"):
         launcher.call(trial_functions.die, 5)
     assert launcher.call(trial_functions.add, 1, 2) == 3
 
