@@ -15,10 +15,18 @@ def cache_folder() -> Path | None:
     told = Path(os.environ.get("LOCALAPPDATA" if platform.WINDOWS else "XDG_CACHE_HOME", ""))
     if told.is_absolute() and not platform.MACOS:
         return told
-    try:
-        home = Path.home()
-    except RuntimeError:
+    if not has_home():
         return None
+    home = Path.home()
     return (
         home / "Library/Caches" if platform.MACOS else home / "AppData/Local" if platform.WINDOWS else home / ".cache"
     )
+
+
+def has_home() -> bool:
+    """Return whether the user has a home: not where neither ``HOME`` nor the list of users names one."""
+    try:
+        Path.home()
+    except RuntimeError:
+        return False
+    return True

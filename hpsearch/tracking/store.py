@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
+from hpsearch.base.cache import has_home
 from hpsearch.base.errors import StorageError
 from hpsearch.base.files import replacement
 from hpsearch.base.leftovers import remove_lock, sweep_once
@@ -31,10 +32,20 @@ ENVIRONMENT = {
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
+_NO_HOME = "/nonexistent"
+"""As Debian calls the home of users who have none."""
+_LONGEST = 504
+"""Bytes of the path of a database: SQLite takes 512, and names a journal beside it."""
 
 
 def set_environment(timeout_sec: float = 10.0) -> None:
-    """Make MLflow in this process silent, and quick to give up on a server; what the user has set stays."""
+    """Make MLflow in this process silent, and quick to give up on a server; what the user has set stays.
+
+    MLflow cannot be imported where a user has no home, as in a container without a line for the user: there it gets one
+    that is not there.
+    """
+    if not has_home():
+        os.environ["HOME"] = _NO_HOME
     for name, value in {**ENVIRONMENT, "MLFLOW_HTTP_REQUEST_TIMEOUT": str(max(1, round(timeout_sec)))}.items():
         os.environ.setdefault(name, value)
 
@@ -126,6 +137,11 @@ def check_store(uri: str) -> None:
     path = sqlite_path(uri)
     if path is None:
         return
+    if (size := len(os.fsencode(path))) > _LONGEST:
+        raise StorageError(
+            f"tracker.uri: the path of {path.name} has {size} bytes, and SQLite takes {_LONGEST}: work in a "
+            f"folder with a shorter path, give tracker.uri=sqlite:////SHORTER/{path.name}, or tracker=none"
+        )
     if not path.exists() or path.stat().st_size == 0:
         if not os.access(path.parent, os.W_OK | os.X_OK):
             raise StorageError(f"tracker.uri: cannot create {path}: {path.parent} cannot be written or does not exist")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from hpsearch.base.cache import cache_folder
 from hpsearch.base.errors import StorageError
 from hpsearch.base.owners import this_process
 from hpsearch.tracking import store
@@ -203,3 +204,30 @@ def test_processes_that_create_a_store_together_all_succeed(tmp_path):
     errors = [process.communicate()[1].decode() for process in started]
     assert [process.returncode for process in started] == [0, 0], errors
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mlflow.db"]
+
+
+def test_a_path_that_is_too_long_for_sqlite_is_said_before_anything_starts(tmp_path):
+    """Both sides of the limit, as SQLite has it."""
+    folder = tmp_path
+    while len(os.fsencode(folder)) < 400:
+        folder /= "d" * 60
+    folder.mkdir(parents=True)
+    rest = store._LONGEST - len(os.fsencode(folder)) - 1
+    good, long = folder / ("x" * rest), folder / ("x" * (rest + 1))
+    sqlite3.connect(good).execute("CREATE TABLE t (x)")
+    with pytest.raises(sqlite3.OperationalError):
+        sqlite3.connect(long).execute("CREATE TABLE t (x)")
+    store.check_store(store.sqlite_uri(good.with_name("y" * rest)))
+    with pytest.raises(StorageError, match=r"has 505 bytes, and SQLite takes 504: .* or tracker=none$"):
+        store.check_store(store.sqlite_uri(long))
+
+
+def test_mlflow_gets_a_home_where_the_user_has_none(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+    store.set_environment()
+    assert os.environ["HOME"] == "/home/me"
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)
+    assert cache_folder() is None or "XDG_CACHE_HOME" in os.environ
+    store.set_environment()
+    assert Path.home() == Path("/nonexistent")
