@@ -68,11 +68,18 @@ def differences(logged: Sequence[Report], again: Sequence[Report]) -> list[Diffe
     theirs, ours = ({report.epoch: report for report in curve} for curve in (logged, again))
     for epoch in sorted(theirs.keys() | ours.keys()):
         if epoch not in theirs or epoch not in ours:
-            report = theirs.get(epoch) or ours[epoch]
-            found.append(Difference(epoch, report.step, **{"logged" if epoch in theirs else "now": epoch}))
+            found.append(_alone(theirs.get(epoch), ours.get(epoch)))
             continue
         found += _between(epoch, _values(theirs[epoch]), _values(ours[epoch]))
     return found
+
+
+def _alone(logged: Report | None, again: Report | None) -> Difference:
+    """Return the difference of a report that one curve lacks."""
+    if logged is not None:
+        return Difference(logged.epoch, logged.step, logged=logged.epoch)
+    assert again is not None, "a report of neither"
+    return Difference(again.epoch, again.step, now=again.epoch)
 
 
 def _between(epoch: float, theirs: _Values, ours: _Values) -> Iterator[Difference]:

@@ -49,6 +49,16 @@ def test_values_differ_in_the_order_of_updates_and_the_loss_of_a_step_before_wha
     assert [each.line for each in found][3] == "epoch 2: valid/acc logged 0.6, now 0.7"
 
 
+def test_of_one_update_its_loss_comes_before_what_is_evaluated_after_it():
+    one = (Report(1, 4, {"a": 1.0}, ((4, 2.0),), end=((4, {"b": 1.0}),)),)
+    other = (Report(1, 4, {"a": 2.0}, ((4, 3.0),), end=((4, {"b": 2.0}),)),)
+    assert [(each.name, each.at) for each in differences(one, other)] == [
+        ("train/loss", True),
+        ("b", True),
+        ("a", False),
+    ]
+
+
 def test_the_first_step_that_differs_is_named_with_its_distance_and_what_was_the_same_before():
     assert first(other(2, steps=((5, 2.0), (7, next_float32(1.5, 3))))) == (
         "step 7 (epoch 2): train/loss 1.5 on record, 1.50000036 now, 3 ulp of float32 (relative 2.4e-07); "
