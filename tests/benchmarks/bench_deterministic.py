@@ -59,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         0.
     """
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--models", nargs="+", choices=[*MODELS], default=["mlp", "lenet", "small_conv", "lstm"])
+    parser.add_argument("--models", nargs="+", choices=[*MODELS], default=["mlp", "lenet"])
     parser.add_argument("--pairs", type=int, default=7)
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--out", type=Path, help="Markdown file to write")
@@ -73,7 +73,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(lines[-1], flush=True)
     text = "\n".join([*lines, ""])
     if given.out:
-        command = f"python -m tests.benchmarks.bench_deterministic --pairs {given.pairs} --device {given.device}"
+        how = f"--models {' '.join(given.models)} --pairs {given.pairs} --device {given.device}"
+        command = f"python -m tests.benchmarks.bench_deterministic {how}"
         given.out.write_text(f"# What trainer.deterministic=true costs\n\n`{command}`\n\n{text}")
     return 0
 

@@ -60,11 +60,13 @@ def train(drawn: Drawn) -> list[str]:
     if drawn.kind == "killed":
         child = os.fork()
         if not child:
-            run_trial(words, observer=KilledAfter(2))
-            os._exit(0)
+            try:
+                run_trial(words, observer=KilledAfter(2))
+            finally:
+                os._exit(0)  # whatever happened: the rest is its parent's
         _, status = os.waitpid(child, 0)
         if not os.WIFSIGNALED(status):
-            raise HpsearchError("it ended before it was killed")
+            raise HpsearchError("it was refused, or ended before it was killed")
     outcome = run_trial(words, observer=Silent())
     if outcome.state == TrialState.FAILED:
         raise HpsearchError(f"FAILED: {outcome.reason}")
