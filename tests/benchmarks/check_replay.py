@@ -234,7 +234,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _command(given: argparse.Namespace) -> str:
-    return f"python -m tests.benchmarks.check_replay --trials {given.trials} --seed {given.seed}"
+    kinds = f" --kinds {' '.join(given.kinds)}" if given.kinds else ""
+    how = f"--trials {given.trials} --seed {given.seed} --batch {given.batch}{kinds}"
+    return f"python -m tests.benchmarks.check_replay {how}"
 
 
 if __name__ == "__main__":
