@@ -119,7 +119,7 @@ def _beside_plain(record: Any) -> dict[str, float]:
         for name in old.metrics
         if name.endswith("loss") and not name.endswith(MEASURED) and new.metrics.get(name)
     ]
-    return {"apart": max(apart, default=0.0)}
+    return {"apart": max(apart)}  # there are some, or nothing was compared
 
 
 def _in_process(part: str, folder: Path, given: Sequence[Any]) -> list[dict[str, Any]]:
