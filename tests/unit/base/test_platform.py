@@ -326,3 +326,24 @@ def test_python_3_14_is_asked_not_to_evaluate_annotations(monkeypatch):
     library = types.SimpleNamespace(Format=types.SimpleNamespace(FORWARDREF="forward"))
     monkeypatch.setitem(sys.modules, "annotationlib", library)
     assert platform.parameters(function) == {"a": 0} and given == {"annotation_format": "forward"}
+
+
+def test_a_descriptor_is_kept_from_children_and_closed_once():
+    program = """
+import os
+from hpsearch.base import platform
+kept = os.open(os.devnull, os.O_RDONLY)
+platform.close_in_children(kept)
+if os.fork() == 0:
+    again = os.open(os.devnull, os.O_RDONLY)
+    if os.fork() == 0:
+        os.fstat(again)
+        print(again == kept, flush=True)
+        os._exit(0)
+    os.wait()
+    os._exit(0)
+os.wait()
+os.fstat(kept)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("True\n", "")
