@@ -170,8 +170,7 @@ def die_with(lifeline: int) -> None:
 
 def close_in_children(fd: int) -> None:
     """Keep a descriptor from processes that user code forks; Windows has no fork, and its children inherit none."""
-    register: Callable[..., None] | None = getattr(os, "register_at_fork", None)
-    if register is not None:
+    if (register := getattr(os, "register_at_fork", None)) is not None:
         left = [fd]  # in a child of a child it is closed, and may be something else
         register(after_in_child=lambda: [os.close(left.pop()) for _ in left[:]])
 

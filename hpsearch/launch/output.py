@@ -51,17 +51,17 @@ class Streams:
     """
 
     def __init__(self) -> None:
-        self.fd = os.dup(2)
+        self.fd, self._nothing = os.dup(2), os.dup(0)
         self._own = self._opened()
         self.mend()
 
     def mend(self) -> None:
         """Give the process what it had at first."""
-        for fd in (1, 2):
+        for fd in range(3):
             try:
                 os.fstat(fd)
             except OSError:
-                os.dup2(self.fd, fd)
+                os.dup2(self.fd if fd else self._nothing, fd)
         if any(stream.closed for stream in self._own):
             self._own = self._opened()
         sys.stdout, sys.stderr = self._own

@@ -130,10 +130,10 @@ def test_what_a_trial_detached_ends_with_its_worker(launcher, tmp_path, is_kille
 
 @pytest.mark.parametrize("fault", ["close_its_streams", "replace_its_streams"])
 def test_a_trial_may_do_what_it_likes_with_its_streams(launcher, tmp_path, fault):
-    for point, at in enumerate([{1: fault}, {1: "print_its_point"}]):
+    for point, at in enumerate([{1: fault}, {1: fault}, {1: "print_its_point"}]):
         launcher.submit(0, (spec(point, folder=str(tmp_path / str(point)), at=at),))
         assert events_until(launcher, Ended)[-1].result.state is TrialState.COMPLETE
-    assert (tmp_path / "1" / LOG).read_text() == "point 1\n"
+    assert (tmp_path / "2" / LOG).read_text() == "point 2\n"
 
 
 def test_what_is_no_message_of_a_worker_ends_it(launcher):
