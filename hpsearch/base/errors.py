@@ -33,8 +33,14 @@ class Correction(NamedTuple):
     new: str
 
 
+LONGEST_LINE = 2000
+"""Characters of a line of an error: a value in it may be a whole file."""
+
+
 class HpsearchError(Exception):
     """Something the user can mend; the message says what is wrong, the value, what is allowed, where it came from.
+
+    Each argument is a line: the line feeds of a value that it quotes are shown, and the middle of a long one is not.
 
     Attributes:
         exit_code: what the command line exits with.
@@ -50,7 +56,14 @@ class HpsearchError(Exception):
         return self
 
     def __str__(self) -> str:
-        return without_password(super().__str__())
+        return "\n".join(_line(without_password(str(each))) for each in self.args)
+
+
+def _line(text: str) -> str:
+    """Return a text on one line, with its beginning and its end."""
+    text = text.replace("\n", "\\n")
+    half = LONGEST_LINE // 2 - len(" ... ")
+    return text if len(text) <= LONGEST_LINE else f"{text[:half]} ... {text[-half:]}"
 
 
 class ConfigError(HpsearchError):

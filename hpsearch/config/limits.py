@@ -97,7 +97,7 @@ def check(config: Mapping[str, Any], where: Callable[[str], str]) -> None:
         except ConfigError as error:
             problems.append(f"{error} (from {where(key)})")
     if problems:
-        raise ConfigError("\n".join(problems))
+        raise ConfigError(*problems)
 
 
 def check_value(config: Mapping[str, Any], key: str, value: Any, source: str) -> None:

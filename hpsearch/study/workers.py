@@ -173,7 +173,7 @@ def _naming(words: str) -> Iterator[None]:
         yield
     except HpsearchError as error:
         if words:
-            error.args = (f"{error} (met with {words})",)
+            error.args = (*error.args[:-1], f"{error.args[-1]} (met with {words})")
         raise
 
 
