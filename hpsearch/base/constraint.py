@@ -24,7 +24,7 @@ MAX_POWER_BITS = 2**16
 _TOKEN = re.compile(
     r"(?P<text>'[^']*'|\"[^\"]*\")"
     r"|(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)"
-    r"|(?P<key>[A-Za-z_]\w*(?:\.\w+|\[\d+\])*)"
+    r"|(?P<key>(?<![\w.])[A-Za-z_]\w*(?:\.\w+|\[\d+\])*)"
 )
 _WORDS = {"in", "not", "and", "or", "is", "if", "else", "for", "lambda", "True", "False", "None"}
 _CONSTANTS = {"true": "True", "false": "False", "null": "None"}
@@ -66,6 +66,9 @@ class Constraint:
         if not isinstance(tree, ast.Compare):
             raise SpaceError(f"{self.text}: nothing is compared; {_ALLOWED}")
         _check(tree, self.text)
+        known = {*names.values(), *_CONSTANTS.values()}
+        if strange := [each.id for each in ast.walk(tree) if isinstance(each, ast.Name) and each.id not in known]:
+            raise SpaceError(f"{self.text}: {strange[0]} is no key of a configuration")
         object.__setattr__(self, "_names", {name: key for key, name in names.items()})
         object.__setattr__(self, "_tree", tree)
 

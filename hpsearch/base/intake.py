@@ -183,20 +183,33 @@ def yaml_value(path: Path) -> Any:
         DamageError: it is too large or no YAML, or its aliases stand for too much. What is no regular file is a
             StorageError.
     """
-    import yaml
-
     with opened(path, StorageError) as file:
         raw = file.read(TEXT_BYTES + 1)
-    if len(raw) > TEXT_BYTES:
-        raise DamageError(f"{path} is damaged (more than {TEXT_BYTES >> 10} KiB)")
     try:
-        content = yaml.safe_load(raw.decode("utf-8"))
+        return yaml_text(raw)
+    except ValueError as error:
+        raise DamageError(f"{path} is damaged ({error})") from None
+
+
+def yaml_text(text: str | bytes) -> Any:
+    """Return what a YAML text says; tags that build objects are refused.
+
+    Raises:
+        ValueError: it is no YAML, too long, nested too deeply, or its aliases stand for too much.
+    """
+    import yaml
+
+    if len(text) > TEXT_BYTES:
+        raise ValueError(f"more than {TEXT_BYTES >> 10} KiB")
+    try:
+        content = yaml.safe_load(text if isinstance(text, str) else text.decode("utf-8"))
+        nodes = _nodes(content, NODES)
     except RecursionError:
-        raise DamageError(f"{path} is damaged (nested too deeply)") from None
-    except (yaml.YAMLError, ValueError) as error:
-        raise DamageError(f"{path} is damaged ({first_line(error)})") from None
-    if _nodes(content, NODES) < 0:
-        raise DamageError(f"{path} is damaged (more than {NODES:,} values)")
+        raise ValueError("nested too deeply") from None
+    except Exception as error:  # a tag before something else fails in as many ways as there are tags
+        raise ValueError(first_line(error) or type(error).__name__) from None
+    if nodes < 0:
+        raise ValueError(f"more than {NODES:,} values")
     return content
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
+from hpsearch.base import intake
 from hpsearch.base.errors import ConfigError
 from hpsearch.config.functions import is_own
 
@@ -59,7 +60,7 @@ def checked_folders(config_dirs: Sequence[str | Path]) -> tuple[Path, ...]:
         if not folder.is_dir():
             raise ConfigError(f"--config-dir {folder}: no such folder")
         for file in sorted(folder.rglob("*.yaml")):
-            _check_mark(file)
+            _check_text(file)
             name = file.relative_to(folder)
             if name.as_posix() == PLUGINS_FILE:
                 continue
@@ -70,12 +71,16 @@ def checked_folders(config_dirs: Sequence[str | Path]) -> tuple[Path, ...]:
     return folders
 
 
-def _check_mark(file: Path) -> None:
-    """Refuse a byte-order mark, behind which Hydra sees no ``# @package`` line."""
-    with file.open("rb") as opened:
-        start = opened.read(3)
-    if start == b"\xef\xbb\xbf" or start[:2] in (b"\xff\xfe", b"\xfe\xff"):
+def _check_text(file: Path) -> None:
+    """Refuse what is no YAML, and a byte-order mark, behind which Hydra sees no ``# @package`` line."""
+    with intake.opened(file, ConfigError) as opened:
+        raw = opened.read(intake.TEXT_BYTES + 1)
+    if raw.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
         raise ConfigError(f"{file}: begins with a byte-order mark; save it as UTF-8 without one")
+    try:
+        intake.yaml_text(raw)
+    except ValueError as error:
+        raise ConfigError(f"{file}: {error}") from None
 
 
 def _check_header(file: Path, group: str) -> None:

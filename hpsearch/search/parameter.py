@@ -152,7 +152,7 @@ class Parameter:
         assert isinstance(distribution, IntDistribution | FloatDistribution)
         low, high = distribution.low, distribution.high
         if isinstance(distribution, FloatDistribution):
-            return min(_between(low, high, share, distribution.log), high)
+            return min(max(_between(low, high, share, distribution.log), low), high)
         value = round(_between(low - 0.5, high + 0.5, share, distribution.log))
         return min(max(value, low), high)
 

@@ -9,9 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from hpsearch.base.errors import ConfigError, StorageError, check_choice, check_int, nearest
+from hpsearch.base.intake import yaml_text
 from hpsearch.base.types import TrialState
 from hpsearch.base.words import epoch_text
 from hpsearch.config.build import own_loop
@@ -173,8 +172,8 @@ def options_of(words: Sequence[str]) -> Options:
         if key not in names:
             raise ConfigError(f"no option '{WORD}{key}'{nearest(key, names)} (there are: {', '.join(names)})")
         try:
-            given[key] = yaml.safe_load(text)
-        except yaml.YAMLError:
+            given[key] = yaml_text(text)
+        except ValueError:
             given[key] = text
     return Options(**given)
 

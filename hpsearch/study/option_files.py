@@ -139,7 +139,7 @@ def _read(file: Path, group: str) -> OptionFile:
     text = file.read_text(encoding="utf-8", errors="replace")
     try:
         content = yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except yaml.YAMLError:
+    except Exception:  # a tag before something else fails in as many ways as there are tags
         content = None
     content = {str(key): value for key, value in content.items()} if isinstance(content, dict) else {}
     package = _PACKAGE.search(text)

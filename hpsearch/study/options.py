@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from hpsearch.base.environment import as_recorded
+from hpsearch.base.intake import yaml_text
 from hpsearch.config.groups import CONF, describe_groups
 
 if TYPE_CHECKING:
@@ -49,8 +48,8 @@ def _question(study: str, config_dirs: Sequence[str | Path]) -> str:
 def _load(file: Path) -> dict[str, Any]:
     """Read a YAML file; what is wrong with it is told when it is used, not here."""
     try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError):
+        content = yaml_text(file.read_bytes())
+    except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}
 

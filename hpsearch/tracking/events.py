@@ -318,6 +318,10 @@ def read_trials(folder: Path) -> list[TrialRecord]:
     return [record for path in trial_files(folder) if (record := read_trial(path)) is not None]
 
 
+_FOLDED = {"uid", "created", "suggested", "extensions", "codes", "data", "stages", "best", "confirm", "fused"}
+"""What other lines than ``open`` say of a study."""
+
+
 def fold_study(events: Iterable[Event], study: dict[str, Any] | None = None) -> dict[str, Any]:
     """Return what a study recorded of itself: the newest value of each field.
 
@@ -342,7 +346,7 @@ def fold_study(events: Iterable[Event], study: dict[str, Any] | None = None) -> 
             case "open":
                 time = fields.pop("time")
                 study.setdefault("created", time)
-                study.update(fields)
+                study.update({name: value for name, value in fields.items() if name not in _FOLDED})
                 study.pop("state", None)
                 study["space"] = _extended(study.get("space"), study.get("extensions", [])) | study.get("suggested", {})
             case "suggested":

@@ -76,6 +76,7 @@ _TEXTS, _FACTS = _Rule(_are_texts, "a list of texts"), _Rule(_are_facts, "a tabl
 _LIMITS = _Rule(_are_numbers, "a table of numbers")
 _PAIRS, _ENDS = _Rule(_are_pairs, "pairs of numbers"), _Rule(_are_evaluations, "steps with numbers")
 _START = _Rule(lambda value: value is None or _is_epoch(value), "a number from 0 on, or null")
+_NUMBER = _Rule(lambda value: type(value) in _NUMBERS, "a number")
 _SCORE = _Rule(lambda value: value is None or type(value) in _NUMBERS, "a number, or null")
 _STATE = _Rule(lambda value: value in list(TrialState), ", ".join(TrialState))
 
@@ -115,11 +116,20 @@ STUDY_RULES: Mapping[str, Mapping[str, _Rule]] = {
     "code": {"digest": _TEXT},
     "data": {"digest": _TEXT},
     "stage": {"name": _TEXT},
+    "best": {"point": _COUNT, "params": _TABLE, "mean": _NUMBER, "sd": _NUMBER, "n": _COUNT},
     "state": {"time": _TIME, "state": _TEXT},
     "system": {"time": _TIME, "metrics": _LIMITS},
     "artifact": {"path": _TEXT},
 }
 """Fields of the lines of a study itself."""
+
+_WHEN = _Rule(lambda value: value is None or _is_time(value), "a time, or null")
+RUN_RULES: Mapping[str, _Rule] = {
+    **{"params": _TABLE, "overrides": _TEXTS, "folder": _TEXT, "state": _STATE, "attempts": _COUNT, "score": _SCORE},
+    **{"reason": _TEXT, "facts": _FACTS, "artifacts": _TEXTS, "nonfinite": _TABLE},
+    **{"queued": _TIME, "started": _WHEN, "ended": _WHEN, "ran_sec": _NUMBER},
+}
+"""Fields of what the tags of a run in a tracking store hold of a trial."""
 
 
 def read_events(
@@ -161,13 +171,26 @@ def checked(
         kind = event.get("event")
         if type(kind) is not str:
             _refuse(path, place, before, f"event is {_short(kind)}, which names no kind of line")
-        for name, rule in rules.get(kind, {}).items():
-            if name not in event:
-                if not rule.may_miss:
-                    _refuse(path, place, before, f"{kind} without {name}")
-            elif not rule.holds(event[name]):
-                _refuse(path, place, before, f"{name} is {_short(event[name])}, must be {rule.words}")
+        if what := problem(kind, event, rules.get(kind, {})):
+            _refuse(path, place, before, what)
     return events
+
+
+def problem(kind: str, fields: Mapping[str, Any], rules: Mapping[str, _Rule]) -> str:
+    """Return which of some fields is not what its rule asks for, and what that is; empty where all are.
+
+    Args:
+        kind: what holds the fields, for the message.
+        fields: by name.
+        rules: by name.
+    """
+    for name, rule in rules.items():
+        if name not in fields:
+            if not rule.may_miss:
+                return f"{kind} without {name}"
+        elif not rule.holds(fields[name]):
+            return f"{name} is {_short(fields[name])}, must be {rule.words}"
+    return ""
 
 
 def _refuse(path: Path, place: int, before: int, what: str) -> NoReturn:

@@ -16,14 +16,14 @@ from hpsearch.base.errors import StorageError
 from hpsearch.base.failures import Failure, alike
 from hpsearch.base.files import LAYERS, LOG
 from hpsearch.base.inside import check_links, check_name, inside
-from hpsearch.base.intake import json_file, json_value
+from hpsearch.base.intake import json_file, json_value, yaml_text
 from hpsearch.base.keys import is_single
 from hpsearch.base.leftovers import is_held, temporary_folder
 from hpsearch.base.observer import StudySummary
 from hpsearch.base.outcome import Failures
 from hpsearch.base.passwords import without_password
 from hpsearch.base.samples import SAMPLES, read_samples
-from hpsearch.base.types import BestPoint, Evaluation, Report, TrialId, TrialState, TrialTable, whole_or_fraction
+from hpsearch.base.types import BestPoint, Report, TrialId, TrialState, TrialTable
 from hpsearch.tracking import runs, store
 from hpsearch.tracking.events import (
     STUDY,
@@ -38,7 +38,8 @@ from hpsearch.tracking.found import study_runs
 from hpsearch.tracking.lazy import Lazy, Media, media_by_trial, rows_of
 from hpsearch.tracking.lines import last_state
 from hpsearch.tracking.mlflow_internals import media_path
-from hpsearch.tracking.runs import AFTERWARDS, CONTINUED, STUDY_NAME, TRIAL
+from hpsearch.tracking.read_back import trial_of
+from hpsearch.tracking.runs import CONTINUED, STUDY_NAME, TRIAL
 from hpsearch.tracking.sent import sent_runs
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def table_from_mlflow(uri: str | None, name: str, uid: str | None = None) -> Tri
         mine = study_runs(client, address, name, uid)
     parents = [run for run in mine if TRIAL not in run.data.tags]
     study = _artifact(client, parents[0].info.run_id, "study.json") if parents else {"name": name}
-    pairs = [(_record(client, run, {}), run.info.run_id) for run in mine if runs.RECORD_FIRST in run.data.tags]
+    pairs = [(trial_of(client, run, {}), run.info.run_id) for run in mine if runs.RECORD_FIRST in run.data.tags]
     pairs.sort(key=lambda pair: pair[0].id)
     watched = {record.id: run for record, run in pairs if LAYERS in record.artifacts}
     layers = Lazy(watched, rows_of(lambda trial: _artifact(_client(uri), watched[trial], LAYERS)))
@@ -126,7 +127,7 @@ def find_run(uri: str | None, run_id: str) -> tuple[str, TrialRecord]:
     config = _artifact(client, run_id, "config.yaml")
     if not isinstance(config, dict):
         raise StorageError(f"run '{run_id}': its config.yaml is no table")
-    return check_name(run.data.tags[STUDY_NAME]), _record(client, run, config)
+    return check_name(run.data.tags[STUDY_NAME]), trial_of(client, run, config)
 
 
 def download(uri: str | None, run_id: str, file: str) -> Path | None:
@@ -169,10 +170,11 @@ def _client(uri: str | None) -> "MlflowClient":
 
 
 def _artifact(client: "MlflowClient", run_id: str, file: str) -> Any:
-    import yaml
-
-    text = _content(client, run_id, file).decode()
-    return json_value(text) if file.endswith(".json") else yaml.safe_load(text)
+    text = _content(client, run_id, file)
+    try:
+        return json_value(text) if file.endswith(".json") else yaml_text(text)
+    except ValueError as error:
+        raise StorageError(f"run '{run_id}': its artifact {file} is damaged ({error})") from None
 
 
 def _content(client: "MlflowClient", run_id: str, file: str) -> bytes:
@@ -183,60 +185,6 @@ def _content(client: "MlflowClient", run_id: str, file: str) -> bytes:
             return Path(client.download_artifacts(run_id, file, folder)).read_bytes()
         except (MlflowException, OSError) as error:
             raise StorageError(f"run '{run_id}' has no readable artifact {file}: {error}") from error
-
-
-def _record(client: "MlflowClient", run: "Run", config: Mapping[str, Any]) -> TrialRecord:
-    kept = runs.joined(run.data.tags, run.info.run_id)
-    point, seed, fold = (int(part) for part in run.data.tags[TRIAL].split("-"))
-    return TrialRecord(
-        id=TrialId(point, seed, fold),
-        key=run.data.tags["key"],
-        params=kept["params"],
-        overrides=tuple(kept["overrides"]),
-        config=config,
-        folder=kept["folder"],
-        state=TrialState(kept["state"]),
-        attempts=kept["attempts"],
-        reports=_reports(client, run, kept["nonfinite"]),
-        score=kept["score"],
-        reason=kept["reason"],
-        traceback="",
-        facts=kept["facts"],
-        artifacts=tuple(kept["artifacts"]),
-        queued=kept["queued"],
-        started=kept["started"],
-        ran_sec=kept["ran_sec"],
-        ended=kept["ended"],
-    )
-
-
-def _reports(client: "MlflowClient", run: "Run", nonfinite: Mapping[str, Mapping[str, str]]) -> tuple[Report, ...]:
-    """Put an MLflow run's metrics back together; losses of steps belong to the first epoch that ends behind them."""
-    own = [key for key in run.data.metrics if not key.startswith(AFTERWARDS)]
-    histories = {key: client.get_metric_history(run.info.run_id, key) for key in own}
-    epochs = {metric.step: (int(metric.value), metric.timestamp / 1000) for metric in histories.pop(runs.STEP, [])}
-    fractions = {metric.step: whole_or_fraction(metric.value) for metric in histories.pop(runs.EPOCH, [])}
-    values = {key: {metric.step: metric.value for metric in history} for key, history in histories.items()}
-    for key, lost in nonfinite.items():
-        values.setdefault(key, {}).update({int(step): float(text) for step, text in lost.items()})
-    losses = sorted(values.pop(runs.STEP_LOSS, {}).items())
-    values.pop(runs.SCORE, None)
-    ends = _ends({key: values.pop(key) for key in list(values) if key.startswith(runs.END)})
-    reports, before = [], -1
-    for place, (step, time) in sorted(epochs.items()):
-        metrics = {key: history[place] for key, history in values.items() if place in history}
-        epoch = fractions.get(place, place)
-        reports.append(Report(epoch, step, metrics, tuple((s, v) for s, v in losses if before < s <= step), time))
-        before = step
-    return (*reports[:-1], replace(reports[-1], end=ends)) if ends and reports else tuple(reports)
-
-
-def _ends(values: Mapping[str, Mapping[int, float]]) -> tuple[Evaluation, ...]:
-    """Return the evaluations at the end of a trial, from what each metric of them was by its updates."""
-    steps = sorted({step for of_one in values.values() for step in of_one})
-    return tuple(
-        (step, {key.removeprefix(runs.END): one[step] for key, one in values.items() if step in one}) for step in steps
-    )
 
 
 def failure_of(record: TrialRecord, folder: Path | None = None) -> Failure:

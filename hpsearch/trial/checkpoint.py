@@ -239,6 +239,8 @@ def _unlike(state: Any, optimizer: Optimizer) -> str:
             return "it has other parameters"
         if [group.keys() for group in groups] != [group.keys() for group in state["param_groups"]]:
             return "it has other hyperparameters"
+        if not all(map(_alike, groups, state["param_groups"])):
+            return "it has hyperparameters of other kinds"
         sizes = [each.numel() for group in groups for each in group["params"]]
         kept = [(number, each) for number, held in state["state"].items() for each in held.values()]
         if any(isinstance(each, Tensor) and each.numel() > max(sizes[number], 1) for number, each in kept):
@@ -246,6 +248,17 @@ def _unlike(state: Any, optimizer: Optimizer) -> str:
     except (KeyError, IndexError, TypeError, AttributeError):
         return "it is damaged"
     return ""
+
+
+def _alike(group: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Return whether the hyperparameters of two groups of parameters are of the same kinds, numbers all being one."""
+
+    def kind(value: Any) -> Any:
+        if isinstance(value, tuple | list):
+            return [kind(each) for each in value]
+        return float if type(value) is int else type(value)
+
+    return all(kind(value) == kind(other[name]) for name, value in group.items() if name != "params")
 
 
 def _misfit(weights: Mapping[str, Tensor], model: nn.Module) -> str:
@@ -351,9 +364,18 @@ def _read(path: Path) -> dict[str, Any] | None:
 def _is_whole(state: Mapping[str, Any]) -> bool:
     try:
         _progress(state)
-        return state.keys() >= _KEYS and all(isinstance(each, Tensor) for each in state["model"].values())
+        tensors = all(isinstance(each, Tensor) for each in state["model"].values())
+        return state.keys() >= _KEYS and tensors and _is_dense(state)
     except Exception:  # anybody may have written it
         return False
+
+
+def _is_dense(state: Any) -> bool:
+    """Return whether all tensors of a state hold their numbers: others, such as sparse ones, are none of ours."""
+    if isinstance(state, Tensor):
+        return state.layout == torch.strided and state.device.type == "cpu" and not state.is_complex()
+    inner = state.values() if isinstance(state, dict) else state if isinstance(state, list | tuple) else ()
+    return all(map(_is_dense, inner))
 
 
 def _owned(state: Any) -> Any:

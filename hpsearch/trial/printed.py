@@ -15,7 +15,10 @@ NUMBER = r"[-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|nan|inf(?:i
 _LIKE_A_NUMBER = r"[-+]?\.?\d[\w.,+/-]*|[-+]?nan\b|[-+]?inf\w*"
 _END = r"(?![\w./]|,\d)"
 _PAIR = re.compile(rf"(?P<name>[A-Za-z_][\w./-]*)[\"']?\s*[:=]\s*(?P<value>{NUMBER}){_END}", re.IGNORECASE)
-_COUNTS = {name: re.compile(rf"\b{name}s?\b[\"']?\s*[:=#\[(]*\s*(\d+)", re.IGNORECASE) for name in ("epoch", "step")}
+_COUNTS = {
+    name: re.compile(rf"\b{name}s?\b[\"']?\s*[:=#\[(]*\s*(\d{{1,15}})(?!\d)", re.IGNORECASE)
+    for name in ("epoch", "step")
+}
 _NO_METRIC = ("epoch", "epochs", "step", "steps")
 _AUTO = "auto"
 _MOST_NAMES, _MOST_LINES = 12, 1000
@@ -170,8 +173,14 @@ def _value(match: re.Match[str]) -> str:
 def _count(matches: Any, group: str) -> int | None:
     for match in matches:
         if group in match.re.groupindex and match[group] is not None:
-            return int(match[group])
+            return _whole(group, match[group])
     return None
+
+
+def _whole(name: str, text: str) -> int:
+    if not re.fullmatch(r"\d{1,15}", text.strip()):
+        raise ConfigError(f"the program printed {name} as {text!r:.60}, which is no whole number: see trainer.pattern")
+    return int(text)
 
 
 def check_pattern(key: str, value: Any) -> None:

@@ -24,11 +24,11 @@ def read(path: Path) -> dict[str, Any]:
     check_choice("the ending of trainer.file", path.suffix, ENDINGS)
     try:
         text = intake.read(path, ConfigError).decode("utf-8")
-        loads = {".json": intake.json_value, ".toml": tomllib.loads}.get(path.suffix, yaml.safe_load)
+        loads = {".json": intake.json_value, ".toml": tomllib.loads}.get(path.suffix, intake.yaml_text)
         content = loads(text)
     except OSError as error:
         raise ConfigError(f"trainer.file = {path}: {error.strerror}") from None
-    except (ValueError, RecursionError, yaml.YAMLError) as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"trainer.file = {path}: {first_line(error)}") from None
     if not isinstance(content, dict):
         raise ConfigError(f"trainer.file = {path}: must hold a table of settings")

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - pieces and tables are read as tables
 """Fuzz every entry point and print a table: ``python -m tests.faults.fuzz.all --examples 2000 --seed 1``."""
 
 import argparse

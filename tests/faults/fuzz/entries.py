@@ -1,5 +1,5 @@
 """All entry points."""
 
-from tests.faults.fuzz import data, stored
+from tests.faults.fuzz import data, stored, studies, words
 
-ENTRIES = (*data.ENTRIES, *stored.ENTRIES)
+ENTRIES = (*data.ENTRIES, *stored.ENTRIES, *words.ENTRIES, *studies.ENTRIES)

@@ -86,9 +86,9 @@ def _look(event: str, arguments: tuple[Any, ...]) -> None:
         writes = flags & _WRITES if isinstance(flags, int) else set(mode or "") & set("wax+")
         if writes and isinstance(path, str | bytes) and _is_outside(os.fsdecode(path)):
             _seen.append(f"{path!r} is opened for writing")
-    elif event in _ACTS:
-        _seen.append(f"{event} {arguments!r:.200}")
-    elif event in _CHANGES and any(isinstance(each, str) and _is_outside(each) for each in arguments[:2]):
+    elif event in _ACTS or (
+        event in _CHANGES and any(isinstance(each, str) and _is_outside(each) for each in arguments[:2])
+    ):
         _seen.append(f"{event} {arguments!r:.200}")
 
 

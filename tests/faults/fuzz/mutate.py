@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - pieces and tables are read as tables
 """Mutations: valid texts, bytes and tables, with some places changed, so that what comes behind the first check is met."""
 
 import json
@@ -7,6 +8,8 @@ from typing import Any, TypeVar
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
+LONGEST = 2**17
+"""Characters of what is drawn: Linux takes no longer word of a command line."""
 Raw = TypeVar("Raw", str, bytes)
 _KINDS = ("flip", "cut", "drop", "splice", "repeat", "grow", "swap")
 _STEPS = st.lists(
@@ -61,7 +64,7 @@ def mutated(draw: Any, valid: SearchStrategy[Raw], pieces: Sequence[Raw]) -> Raw
     """
     raw = draw(valid)
     for kind, at, size, number in draw(_STEPS):
-        raw = _changed(raw, kind, at, size, number, pieces)
+        raw = _changed(raw, kind, at, size, number, pieces)[:LONGEST]
     return raw
 
 

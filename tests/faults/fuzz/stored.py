@@ -1,12 +1,13 @@
+# ruff: noqa: E501 - pieces and tables are read as tables
 """What a study left behind, or somebody else wrote in its place: events, journal, description, checkpoints, requests."""
 
 import json
 import math
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-import safetensors
 import safetensors.torch
 import torch
 import yaml
@@ -16,7 +17,8 @@ from hpsearch.base.layer_rows import read_layer_rows
 from hpsearch.search import lock, requests
 from hpsearch.search.storage import JOURNAL_NAME, JournalStore
 from hpsearch.study.folder import STUDY_FILE, read_yaml
-from hpsearch.tracking.events import last_state, read_study, read_trial
+from hpsearch.tracking.events import read_study, read_trial
+from hpsearch.tracking.lines import last_state
 from hpsearch.tracking.query import studies, table_from_events
 from hpsearch.trial.checkpoint import LAST, Progress, restore_last, save_last, take_over
 from hpsearch.trial.weights import read_weights
@@ -109,9 +111,6 @@ def _check_study(raw: bytes) -> None:
 def _journal() -> list[dict[str, Any]]:
     """Return the operations of a small search."""
     import optuna
-
-    from hpsearch.search.storage import open_study
-    from hpsearch.base.types import Objective
 
     folder = Path.cwd()
     store = JournalStore().open(folder)
@@ -224,7 +223,6 @@ def _states(draw: Any) -> tuple[str, Any]:
 
 
 def _last() -> bytes:
-    import os
     import tempfile
 
     with tempfile.TemporaryDirectory() as folder:
@@ -235,6 +233,18 @@ def _last() -> bytes:
 def _last_state() -> dict[str, Any]:
     state: dict[str, Any] = torch.load(BytesIO(_last()), weights_only=True)
     return {**state, "optimizer": {**state["optimizer"]}, "model": dict(state["model"])}
+
+
+def _optimizer_with(hyperparameters: dict[str, Any]) -> tuple[str, Any]:
+    state = _last_state()
+    (group,) = state["optimizer"]["param_groups"]
+    return "table", {**state, "optimizer": {**state["optimizer"], "param_groups": [{**group, **hyperparameters}]}}
+
+
+def _moment(make: Callable[[], torch.Tensor]) -> tuple[str, Any]:
+    state = _last_state()
+    state["optimizer"]["state"][0]["exp_avg"] = make()
+    return "table", state
 
 
 def _check_last(drawn: tuple[str, Any]) -> None:
@@ -264,7 +274,7 @@ def _train_on(model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> None:
     optimizer.step()
     assert all(
         each.dtype == torch.float32 and each.shape == other.shape
-        for each, other in zip(model.parameters(), _model()[0].parameters())
+        for each, other in zip(model.parameters(), _model()[0].parameters(), strict=True)
     )
 
 
@@ -274,7 +284,7 @@ def _safetensors(draw: Any) -> bytes:
     weights = (
         {
             name: torch.arange(
-                6, dtype=draw(st.sampled_from([torch.float32, torch.int64, torch.bfloat16, torch.bool]))
+                6, dtype=draw(st.sampled_from([torch.float32, torch.int64, torch.bfloat16, torch.float64]))
             ).reshape(2, 3)
             for name in ("a", "b.c")
         }
@@ -355,10 +365,34 @@ def _check_rows(raw: bytes) -> None:
 
 ENTRIES = (
     EntryPoint("events of a trial", lines(TRIAL), _check_trial),
-    EntryPoint("events of a study", lines(STUDY), _check_study),
+    EntryPoint(
+        "events of a study",
+        lines(STUDY),
+        _check_study,
+        found=(
+            as_json(STUDY[1])
+            + b"\n"
+            + as_json({"event": "best", "params": {}, "mean": 0.5, "sd": 0.1, "n": 3})
+            + b"\n",
+            as_json({**STUDY[1], "extensions": 3}) + b"\n" + as_json(STUDY[3]) + b"\n",
+        ),
+    ),
     EntryPoint("Optuna's journal", st.deferred(lambda: lines(_made_journal())), _check_journal),
-    EntryPoint("study.yaml of a record", yaml_texts(st.just(DESCRIPTION)), _check_description),
-    EntryPoint("last.pt", _states(), _check_last),
+    EntryPoint(
+        "study.yaml of a record",
+        yaml_texts(st.just(DESCRIPTION)),
+        _check_description,
+        found=("!!timestamp x", "!!bool x", "a: &a [*a]", "2001-99-99: 1"),
+    ),
+    EntryPoint(
+        "last.pt",
+        _states(),
+        _check_last,
+        found=(
+            *map(_optimizer_with, ({"capturable": {}}, {"betas": 0.9})),
+            _moment(lambda: torch.zeros(2, 3, device="meta")),
+        ),
+    ),
     EntryPoint("safetensors", _safetensors(), _check_safetensors),
     EntryPoint(
         "a state dict",
