@@ -51,7 +51,7 @@ class StudySummary:
         folder: where it is.
         question: what it asks.
         state: how it ended last; RUNNING, or INTERRUPTED when it did not end and nothing runs it;
-            DAMAGED when its own event file cannot be read.
+            DAMAGED when a file of its record cannot be read.
         counts: trials by state.
         best: its best point so far (point, params, mean, sd, n).
         created: when it was started first, in seconds since the Unix epoch.

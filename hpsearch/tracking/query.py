@@ -7,6 +7,7 @@ names collide, hyperparameters win over metrics, and these over facts.
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -296,7 +297,17 @@ def _summary_or_damage(folder: Path) -> StudySummary:
     try:
         return _summary(folder, read_study(folder))
     except StorageError:
-        return _summary(folder, {"state": {"state": "DAMAGED"}})
+        return _of_what_is_whole(folder)
+
+
+def _of_what_is_whole(folder: Path) -> StudySummary:
+    """Return the summary of a study of which a file is damaged: its other trials."""
+    states: Counter[TrialState] = Counter()
+    for path in trial_files(folder):
+        with suppress(StorageError):
+            states[last_state(path)] += 1
+    changed = max(path.stat().st_mtime for path in (folder / "events").glob("*.jsonl"))
+    return StudySummary(folder.name, folder, "", "DAMAGED", states, None, changed, changed)
 
 
 def _summary(folder: Path, study: Mapping[str, Any]) -> StudySummary:

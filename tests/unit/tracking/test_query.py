@@ -232,6 +232,15 @@ def test_a_damaged_study_is_listed_with_the_others(folder):
         query.table_from_events(aside)
 
 
+def test_a_study_with_a_damaged_trial_is_listed_with_its_others(folder):
+    fake.write_study(folder).close()
+    path = folder / "events/0-0-0.jsonl"
+    path.write_bytes(path.read_bytes().replace(b'"epoch":2', b'"epoch":3', 1))
+    (summary,) = query.studies(folder.parent)
+    assert (summary.state, summary.counts[TrialState.COMPLETE]) == ("DAMAGED", 6)
+    assert summary.changed == max(path.stat().st_mtime for path in (folder / "events").iterdir())
+
+
 @pytest.mark.parametrize("ask", [query.table_from_mlflow, query.find_run])
 def test_a_server_that_does_not_answer_is_one_clear_line(ask):
     with pytest.raises(StorageError, match=r"^MLflow at http://127\.0\.0\.1:9: the server does not answer$"):
