@@ -73,7 +73,7 @@ def leftovers(folder: Path, deep: bool = False) -> Iterator[Leftover]:
     while folders:
         for entry in _entries(folders.pop()):
             found = _NAME.fullmatch(entry.name)
-            if found and not entry.is_symlink():
+            if found:
                 yield from _leftover(entry, found["owner"])
             elif deep and entry.is_dir(follow_symlinks=False):
                 folders.append(entry.path)
