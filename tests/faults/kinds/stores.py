@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.faults.harness.facts import facts
 from tests.faults.harness.registry import kind
-from tests.faults.harness.run import Run
+from tests.faults.harness.run import LIMIT_SEC, Run
 from tests.faults.harness.surroundings import EVERYWHERE, GRIDS
 from tests.support.bad_proxy import Proxy, proxy
 
@@ -259,14 +259,15 @@ def server_away(run: Run) -> None:
 
 def _served(run: Run) -> Proxy:
     """Start a server of the folder's store, and a proxy that the study sends to."""
+    from hpsearch.tracking import ui
     from hpsearch.tracking.store import create_store, sqlite_uri
-    from hpsearch.tracking.ui import free_port, server
 
+    ui.START_SEC = LIMIT_SEC  # a machine that runs a campaign is busy
     stack, artifacts = ExitStack(), run.folder / "mlartifacts"
     run.cleanups.append(stack.close)
     create_store(sqlite_uri(_store(run)), artifacts)
-    port = free_port(5300 + run.random.randrange(500))
-    stack.enter_context(server(sqlite_uri(_store(run)), str(artifacts), port))
+    port = ui.free_port(5300 + run.random.randrange(500))
+    stack.enter_context(ui.server(sqlite_uri(_store(run)), str(artifacts), port))
     served = stack.enter_context(proxy(port, run.random.random()))
     run.always = (f"tracker.uri={served.address}", "tracker.timeout_sec=1")
     return served
