@@ -52,10 +52,10 @@ def _group(number: int) -> Callable[[Run], None]:
 
 for _name, _number in ENDS.items():
     kind(f"driver {_name}", under=EVERYWHERE, ci=_name in ("killed", "terminated"))(_driver(_number, None))
-    kind(f"worker {_name}", under=PROCESSES, ci=_name in ("killed", "quit"))(_workers(_number, slice(1)))
+    kind(f"worker {_name}", under=PROCESSES, ci=_name == "killed")(_workers(_number, slice(1)))
     kind(f"group {_name}", under=EVERYWHERE)(_group(_number))
 for _part in ("start", "end"):
-    kind(f"driver killed at the {_part}", under=EVERYWHERE, ci=_part == "end")(_driver(signal.SIGKILL, _part))
+    kind(f"driver killed at the {_part}", under=EVERYWHERE)(_driver(signal.SIGKILL, _part))
 kind("worker interrupted", under=PROCESSES)(_workers(signal.SIGINT, slice(None)))
 kind("worker with a segmentation fault", under=PROCESSES)(_workers(signal.SIGSEGV, slice(1)))
 kind("all workers killed", under=PROCESSES, ci=True)(_workers(signal.SIGKILL, slice(None)))
@@ -75,7 +75,7 @@ def _interrupted(part: str, times: int) -> Callable[[Run], None]:
 
 
 kind("interrupted at the start", under=EVERYWHERE, ci=True)(_interrupted("start", 1))
-kind("interrupted once", under=EVERYWHERE, ci=True)(_interrupted("middle", 1))
+kind("interrupted once", under=EVERYWHERE)(_interrupted("middle", 1))
 kind("interrupted twice", under=EVERYWHERE, ci=True)(_interrupted("middle", 2))
 kind("interrupted ten times", under=EVERYWHERE)(_interrupted("middle", 10))
 kind("interrupted at the end", under=EVERYWHERE)(_interrupted("end", 1))
@@ -91,7 +91,7 @@ def driver_stopped(run: Run) -> None:
     run.expect(0)
 
 
-@kind("workers stopped for a while", under=PROCESSES, ci=True)
+@kind("workers stopped for a while", under=PROCESSES)
 def workers_stopped(run: Run) -> None:
     run.start()
     run.moment("middle")
