@@ -172,7 +172,7 @@ def close_in_children(fd: int) -> None:
     """Keep a descriptor from processes that user code forks; Windows has no fork, and its children inherit none."""
     if (register := getattr(os, "register_at_fork", None)) is not None:
         left = [fd]  # in a child of a child it is closed, and may be something else
-        register(after_in_child=lambda: [os.close(left.pop()) for _ in left[:]])
+        register(after_in_child=lambda: any(map(os.close, [left.pop() for _ in left[:]])))
 
 
 def make_binary(*fds: int) -> None:

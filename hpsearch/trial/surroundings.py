@@ -5,9 +5,12 @@ the rest as it left them, and none finds what another left.
 """
 
 import importlib.machinery
+import locale
+import logging
 import os
 import random
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import copy_context
@@ -36,10 +39,11 @@ _AUTOCAST_DEVICES = ("cpu", "cuda")
 class Surroundings:
     """The state of the process that one loop computes with: its own while it runs, kept while others do.
 
-    The global generators of Python, NumPy and torch; working folder, environment variables and `sys.argv`, which has no
-    arguments at first, whoever trains: a worker or the program that searches or replays; context
-    variables, NumPy's handling of floating-point errors among them; of torch the default dtype and device, modes that
-    are entered (gradients, inference, autocast), deterministic kernels and the number of threads.
+    The global generators of Python, NumPy and torch; working folder, environment variables, standard streams, umask,
+    locale, what warnings and loggers say, and `sys.argv`, which has no arguments at first, whoever trains: a worker or
+    the program that searches or replays; context variables, NumPy's handling of floating-point errors among them; of
+    torch the default dtype and device, modes that are entered (gradients, inference, autocast), deterministic kernels
+    and the number of threads.
 
     Args:
         seed: of the trial; the generators are seeded with addresses of it, torch's when it is imported, however late.
@@ -140,10 +144,21 @@ def _state() -> State:
         "argv": list(getattr(sys, "argv", [])),
         "streams": (sys.stdin, sys.stdout, sys.stderr),
         "folder": None,
+        "umask": _umask(),
+        "locale": locale.setlocale(locale.LC_ALL),
+        "warnings": list(warnings.filters),
+        "logging": logging.root.manager.disable,
     }
     with suppress(OSError):  # somebody removed it
         state["folder"] = Path.cwd()
     return state | ({"torch": _torch_state(sys.modules["torch"])} if "torch" in sys.modules else {})
+
+
+def _umask() -> int:
+    """Return the umask, which no call tells without setting it."""
+    umask = os.umask(0o077)
+    os.umask(umask)
+    return umask
 
 
 def _set(state: Mapping[str, Any]) -> None:
@@ -158,6 +173,13 @@ def _set(state: Mapping[str, Any]) -> None:
         os.environ.update(state["environment"])
     sys.argv[:] = state["argv"]
     sys.stdin, sys.stdout, sys.stderr = state["streams"]
+    os.umask(state["umask"])
+    if locale.setlocale(locale.LC_ALL) != state["locale"]:
+        locale.setlocale(locale.LC_ALL, state["locale"])
+    if warnings.filters != state["warnings"]:
+        warnings.filters[:] = state["warnings"]  # type: ignore[index]  # a list, though it is declared otherwise
+    if logging.root.manager.disable != state["logging"]:
+        logging.disable(state["logging"])
     if state["folder"] is not None:
         os.chdir(state["folder"])
     if "torch" in state:

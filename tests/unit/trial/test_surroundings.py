@@ -1,9 +1,12 @@
 """Loops that take turns in one process: each finds what it left, and nothing of another's."""
 
+import locale
+import logging
 import os
 import random
 import subprocess
 import sys
+import warnings
 from contextvars import ContextVar
 from pathlib import Path
 
@@ -126,11 +129,47 @@ def with_errors(how):
         yield np.geterr()["divide"]
 
 
+def with_streams(stream):
+    sys.stdout = stream
+    yield sys.stdout
+    yield sys.stdout
+
+
+def with_umask(umask):
+    os.umask(umask)
+    yield os.umask(umask)
+    yield os.umask(umask)
+
+
+def with_locale(name):
+    locale.setlocale(locale.LC_ALL, name)
+    yield locale.setlocale(locale.LC_CTYPE)
+    yield locale.setlocale(locale.LC_CTYPE)
+
+
+def with_warnings(action):
+    warnings.simplefilter(action)
+    yield warnings.filters[0][0]
+    yield warnings.filters[0][0]
+
+
+def with_logging(level):
+    logging.disable(level)
+    yield logging.getLogger("of a test").isEnabledFor(logging.CRITICAL)
+    yield logging.getLogger("of a test").isEnabledFor(logging.CRITICAL)
+
+
+def process():
+    umask = os.umask(0o077)
+    os.umask(umask)
+    return sys.stdout, umask, locale.setlocale(locale.LC_ALL), list(warnings.filters), logging.root.manager.disable
+
+
 def outside(tmp_path):
     device = torch.zeros(1).device, torch.get_default_device(), torch.get_default_dtype()
     modes = torch.is_grad_enabled(), torch.is_inference_mode_enabled(), torch.is_autocast_enabled("cpu")
     kernels = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
-    return str(Path.cwd()), dict(os.environ), list(sys.argv), WORD.get(), np.geterr(), device, modes, kernels
+    return str(Path.cwd()), dict(os.environ), list(sys.argv), WORD.get(), np.geterr(), device, modes, kernels, process()
 
 
 LOOPS = {
@@ -146,6 +185,11 @@ LOOPS = {
     "autocast": (in_autocast, True, False),
     "threads": (with_threads, 1, 2),
     "deterministic": (with_deterministic_kernels, True, False),
+    "streams": (with_streams, None, print),
+    "umask": (with_umask, 0o077, 0o027),
+    "locale": (with_locale, "C", "C.UTF-8"),
+    "warnings": (with_warnings, "error", "ignore"),
+    "logging": (with_logging, logging.CRITICAL, logging.INFO),
     "errors of numpy": (with_errors, "raise", "ignore"),
 }
 
