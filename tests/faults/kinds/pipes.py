@@ -41,7 +41,7 @@ def reader_leaves(run: Run) -> None:
     os.close(writer)
     run.moment()
     os.close(reader)
-    run.wait()
+    run.expect(0)
 
 
 @kind("no standard streams", under=EVERYWHERE)
