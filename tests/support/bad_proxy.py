@@ -114,6 +114,9 @@ class Proxy(ThreadingHTTPServer):
         self.met: dict[str, int] = {}
         self._random = random.Random(seed)
 
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing of clients that go in the middle of a request."""
+
     @property
     def address(self) -> str:
         """Where it answers."""
