@@ -4,7 +4,7 @@ Before it begins to work they end it at once: imports are many, and some take an
 they raise KeyboardInterrupt, so that whatever is open is closed. Either way its exit code is `INTERRUPTED`.
 """
 
-import _signal  # `signal` may be a file in the working folder, which stands first on the path when this begins
+import _signal  # type: ignore[import-not-found]  # `signal` may be a file in the working folder, which stands first on the path when this begins
 import _thread  # without the locks of `threading`, one of which may be held where a signal arrives
 import atexit
 import os

@@ -134,7 +134,7 @@ def _unfailing(stream: Any, number: int) -> Any:
     stream.flush()
     buffered = descriptor if stream.buffer is _raw(stream) else io.BufferedWriter(descriptor)  # `python -u` has none
     kept = {"line_buffering": stream.line_buffering, "write_through": stream.write_through}
-    return io.TextIOWrapper(buffered, stream.encoding, SPELLED, **kept)  # type: ignore[arg-type]  # takes raw ones too
+    return io.TextIOWrapper(buffered, stream.encoding, SPELLED, **kept)  # takes raw ones too
 
 
 def _raw(stream: Any) -> Any:

@@ -146,8 +146,10 @@ def list_studies(note: Callable[[str], None] | None = None) -> list[StudySummary
         note: is told of files in their folders that are none of theirs.
     """
     found = studies(studies_folder())
-    for line in (line for study in found for line in strangers(study.folder)) if note else ():
-        note(line)
+    if note is not None:
+        for study in found:
+            for line in strangers(study.folder):
+                note(line)
     return found
 
 
@@ -182,8 +184,9 @@ def sync(
             with folder_lock(folder):
                 told = strangers(folder)
                 sent[folder.name] = send(folder, tracker.get("uri"), tracker.get("artifacts"), told.append)
-            for text in told if note else ():
-                note(f"{folder.name}: {text}")
+            if note is not None:
+                for text in told:
+                    note(f"{folder.name}: {text}")
         except BusyError:
             if name:
                 raise

@@ -168,7 +168,9 @@ def restore_description(folder: Path) -> list[str]:
     opened, file = last_open(folder), folder / STUDY_FILE
     if opened is None or not {"config", "space"} <= opened.keys():
         return []
-    on_record = {name: opened[name] for name in ("name", "question", "command", "space", "config") if name in opened}
+    on_record: dict[str, Any] = {
+        name: opened[name] for name in ("name", "question", "command", "space", "config") if name in opened
+    }
     there = _there(folder)
     if there and _is_same(there, on_record):
         return []

@@ -58,7 +58,8 @@ def _begin_again(folder: Path) -> Path:
     again = Journal(path)
     for event in events:
         with suppress(StorageError):
-            again.append(*checked([event], path, STUDY_RULES), sealed=True)
+            for line in checked([event], path, STUDY_RULES):
+                again.append(line, sealed=True)
     again.flush(fsync=True)
     return aside
 

@@ -10,9 +10,10 @@ from pathlib import Path
 from hpsearch.base.errors import StorageError
 from hpsearch.base.passwords import without_password
 from hpsearch.tracking import runs, store
+from hpsearch.tracking.identity import sent_file
 from hpsearch.tracking.runs import Metric
 from hpsearch.tracking.sender import Sender
-from hpsearch.tracking.sent import Sent, sent_file
+from hpsearch.tracking.sent import Sent
 from hpsearch.tracking.writer import Writer
 from hpsearch.tracking.writers import open_writer
 

@@ -2,7 +2,7 @@
 
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,13 @@ from hpsearch.base import intake
 from hpsearch.base.errors import ConfigError, check_choice, first_line, nearest
 from hpsearch.base.plain import ABSENT, flatten, get, put
 
-ENDINGS = (".yaml", ".yml", ".json", ".toml")
+_LOADS: dict[str, Callable[[str], Any]] = {
+    ".yaml": intake.yaml_text,
+    ".yml": intake.yaml_text,
+    ".json": intake.json_value,
+    ".toml": tomllib.loads,
+}
+ENDINGS = tuple(_LOADS)
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -24,8 +30,7 @@ def read(path: Path) -> dict[str, Any]:
     check_choice("the ending of trainer.file", path.suffix, ENDINGS)
     try:
         text = intake.read(path, ConfigError).decode("utf-8")
-        loads = {".json": intake.json_value, ".toml": tomllib.loads}.get(path.suffix, intake.yaml_text)
-        content = loads(text)
+        content = _LOADS[path.suffix](text)
     except OSError as error:
         raise ConfigError(f"trainer.file = {path}: {error.strerror}") from None
     except (ValueError, RecursionError) as error:
