@@ -1,8 +1,10 @@
 """Terminals that lack signs, are full, or go away, and signals before anything handles them."""
 
+import fcntl
 import os
 import pty
 import subprocess
+import termios
 import time
 from pathlib import Path
 
@@ -42,7 +44,8 @@ def full_output(run: Run) -> None:
 def closed_terminal(run: Run) -> None:
     here, there = pty.openpty()
     run.environment["TERM"] = run.random.choice(["xterm", "dumb", ""])
-    run.start(stdin=there, stdout=there, stderr=there)
+    own = {"stdin": there, "stdout": there, "stderr": there}
+    run.start(preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0), **own)  # so that its end is a signal too
     os.close(there)
     run.moment()
     os.close(here)
