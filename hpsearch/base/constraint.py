@@ -8,6 +8,7 @@ refused; what is left is computed here, so that nothing of a text is ever run as
 import ast
 import operator
 import re
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -60,7 +61,8 @@ class Constraint:
         names: dict[str, str] = {}
         code = _substituted(self.text, lambda key: names.setdefault(key, f"_{len(names)}"))
         try:
-            tree = ast.parse(code.strip(), mode="eval").body
+            with warnings.catch_warnings(action="ignore"):  # about 1in, which Python takes, on the terminal
+                tree = ast.parse(code.strip(), mode="eval").body
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             raise SpaceError(f"{self.text}: it does not parse; {_ALLOWED}") from None
         if not isinstance(tree, ast.Compare):
