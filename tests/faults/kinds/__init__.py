@@ -17,7 +17,7 @@ How to add one: write a function of one argument, a `Run`, in the module of its 
   `run.expect(130)` waits for the end and says which exit codes are right, `run.random` draws, `run.folder` is the
   working folder, `run.tmp` its TMPDIR, `run.environment` what the next start is given.
 - `run.always` holds words that every further start has, as the address of a server; `run.twins` names further studies
-  that must become like the first one; `run.in_trials(code)` lets the trials of one's own code run that after each epoch.
+  that must become like the first; `run.in_trials(code)` lets the trials of one's own code run that after each epoch.
 - It returns when the fault is over and everything that it broke from outside is whole again: a disk has room, a server
   is up. What hpsearch wrote stays as it is. A process of the run may still be running; the harness waits for it.
 - Then the harness runs the same command until the study is complete, three times at most, and checks all of
