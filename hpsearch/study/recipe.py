@@ -9,7 +9,7 @@ from typing import Any
 
 from hpsearch.base.clock import time_of_day
 from hpsearch.base.commands import command
-from hpsearch.base.errors import ConfigError, StorageError
+from hpsearch.base.errors import ConfigError, DamageError, StorageError
 from hpsearch.base.keys import ARMS, TUNE
 from hpsearch.base.observer import Observer
 from hpsearch.base.types import TrialState, TrialTable
@@ -38,6 +38,7 @@ from hpsearch.study.stages.base import Finding, Stage, Verdict, check_stages
 from hpsearch.study.tables import ablation_tables, table_of, with_runs
 from hpsearch.study.unchanged import stamp
 from hpsearch.study.writing import report_files
+from hpsearch.tracking.damage import has_lost_ends
 from hpsearch.tracking.events import CODE, read_study
 from hpsearch.tracking.mlflow import sync
 from hpsearch.tracking.record import Record
@@ -163,8 +164,11 @@ class RecipeContext:
 
     def _restart(self, name: str) -> list[str]:
         """Return the word that starts a stage's study over, where it belongs to an earlier recipe of this name."""
-        study = read_study(folder_of(name))
-        return ["study.restart=true"] if study and study.get("within") != self._recipe else []
+        try:
+            study = read_study(folder_of(name))
+        except DamageError:  # mended when the stage goes on
+            return []
+        return ["study.restart=true"] if "created" in study and study.get("within") != self._recipe else []
 
     def ablation(self, arms: TrialTable) -> Ablation:
         """Compute what an ablation found; the report is made of it too."""
@@ -203,6 +207,7 @@ def run_recipe(composition: Composition, observer: Observer) -> RecipeOutcome:
             origins.data.learn(session.workers.files(config))
         refuse_other_data(origins.data, session, goes_on)
         again = look_again(origins.code, session, stages, goes_on)
+        again |= {name for name in before if has_lost_ends(folder_of(f"{session.folder.name}.{name}"))}
         session.open(composition.space, recipe=list(composition.config["stages"]))
         study = read_study(session.folder)
         done = {name: finding for name, finding in _findings(study, stages).items() if name not in again}

@@ -100,6 +100,14 @@ def lost_ends(folder: Path) -> list[str]:
     return [f"study '{folder.name}': the ends of {number_of(lost, 'trial')} are lost; `{again}` trains them again"]
 
 
+def has_lost_ends(folder: Path) -> bool:
+    """Return whether trials of a study had ended and have no end on record any more, or a file of its is damaged."""
+    try:
+        return bool(lost_ends(folder))
+    except DamageError:
+        return True
+
+
 def _is_strange(path: Path) -> bool:
     is_ours = path.suffix == ".jsonl" and (path.stem == STUDY or is_stem(path.stem))
     return not is_ours and DAMAGED not in path.suffix and path.suffix != ".new"
