@@ -71,7 +71,11 @@ class Server:
         words += ["--artifacts-destination", str(self.folder / "artifacts"), "--serve-artifacts"]
         log = (self.folder / "server.txt").open("ab")
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "mlflow", *words], stdout=log, stderr=log, start_new_session=True
+            [sys.executable, "-m", "mlflow", *words],
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            env=os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
         )
 
     def stop(self) -> None:

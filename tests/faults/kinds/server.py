@@ -1,5 +1,6 @@
 """An MLflow server between the run and its store, which is killed, stopped or interrupted."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from tests.faults.harness.marked import send
 from tests.faults.harness.registry import kind
 from tests.faults.harness.run import LIMIT_SEC, Run
 
+FEW_PROCESSES = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}  # else it starts seven more
 SERVED = ("grid", "grid fused")
 
 
@@ -34,7 +36,9 @@ class Server:
         words += ["--default-artifact-root", (self.run.folder / "mlartifacts").as_uri()]
         with (place / "server.txt").open("ab") as log:
             line = [sys.executable, "-m", "mlflow", "server", *words]
-            self.process = subprocess.Popen(line, cwd=place, stdout=log, stderr=log, start_new_session=True)
+            self.process = subprocess.Popen(
+                line, cwd=place, stdout=log, stderr=log, start_new_session=True, env=os.environ | FEW_PROCESSES
+            )
         deadline = time.monotonic() + LIMIT_SEC
         while not self.answers() and time.monotonic() < deadline:
             time.sleep(0.1)
