@@ -46,9 +46,16 @@ def test_a_stage_searches_its_space_under_the_name_of_the_recipe(searches):
 
 @pytest.mark.parametrize(("within", "restart"), [(RECIPE, False), ({"name": "r", "uid": "0"}, True), (None, True)])
 def test_a_stage_of_an_earlier_recipe_starts_over(searches, monkeypatch, within, restart):
-    monkeypatch.setattr(module, "read_study", lambda folder: {"within": within} if within else {"uid": "2"})
+    opened = {"uid": "2", "created": 1.0}
+    monkeypatch.setattr(module, "read_study", lambda folder: {**opened, "within": within} if within else opened)
     context().search("fine", [], {"optimizer.lr": "choice(1, 2)"})
     assert searches[0].config["study"]["restart"] is restart
+
+
+def test_a_stage_that_has_lost_the_line_that_opened_it_goes_on(searches, monkeypatch):
+    monkeypatch.setattr(module, "read_study", lambda folder: {"uid": "2"})
+    context().search("fine", [], {"optimizer.lr": "choice(1, 2)"})
+    assert searches[0].config["study"]["restart"] is False
 
 
 def test_an_interrupted_search_interrupts_the_recipe(searches):
