@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 
 import psutil
 
@@ -34,10 +35,15 @@ def command(process: psutil.Process) -> str:
 def send(processes: Iterable[psutil.Process], number: int = signal.SIGKILL) -> None:
     """Send all of them a signal, at once."""
     for process in processes:
-        try:
+        with suppress(*GONE):
             process.send_signal(number)
-        except GONE:
-            continue
+
+
+def limit(processes: Iterable[psutil.Process], what: int, most: int) -> None:
+    """Give all of them a limit, one of `resource.RLIMIT_...`."""
+    for process in processes:
+        with suppress(*GONE):
+            process.rlimit(what, (most, most))
 
 
 def wait_gone(mark: str, limit_sec: float) -> list[psutil.Process]:

@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.faults.harness.marked import limit
 from tests.faults.harness.registry import kind
 from tests.faults.harness.run import Run, size_of
 from tests.faults.harness.surroundings import EVERYWHERE, GRIDS, PROCESSES
@@ -142,9 +143,7 @@ def no_cache(run: Run) -> None:
 def limited_files(run: Run) -> None:
     run.start()
     run.moment("middle")
-    limit = int(run.random.uniform(1000, 200_000))
-    for process in [*run.driver, *run.others]:
-        process.rlimit(resource.RLIMIT_FSIZE, (limit, limit))
+    limit([*run.driver, *run.others], resource.RLIMIT_FSIZE, int(run.random.uniform(1000, 200_000)))
     run.excuse("no_traceback_is_logged", NOT_WRITTEN)
     run.wait()
 
@@ -153,7 +152,5 @@ def limited_files(run: Run) -> None:
 def few_open_files(run: Run) -> None:
     run.start()
     run.moment("middle")
-    limit = run.random.randint(5, 40)
-    for process in run.driver:
-        process.rlimit(resource.RLIMIT_NOFILE, (limit, limit))
+    limit(run.driver, resource.RLIMIT_NOFILE, run.random.randint(5, 40))
     run.wait()

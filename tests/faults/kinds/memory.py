@@ -2,9 +2,11 @@
 
 import resource
 from collections.abc import Callable
+from contextlib import suppress
 
 import psutil
 
+from tests.faults.harness.marked import limit
 from tests.faults.harness.registry import kind
 from tests.faults.harness.run import Run
 from tests.faults.harness.surroundings import EVERYWHERE, PROCESSES
@@ -28,11 +30,8 @@ def _limited(role: str, part: str, spare_mib: int) -> Callable[[Run], None]:
 
 
 def _limit(process: psutil.Process, spare: int) -> None:
-    try:
-        most = process.memory_info().vms + spare
-        process.rlimit(resource.RLIMIT_AS, (most, most))
-    except psutil.Error:
-        return
+    with suppress(psutil.Error):
+        limit([process], resource.RLIMIT_AS, process.memory_info().vms + spare)
 
 
 kind("no memory for a worker", under=PROCESSES, ci=True)(_limited("workers", "middle", 0))
@@ -54,6 +53,5 @@ def little_memory(run: Run) -> None:
 def no_processor_time(run: Run) -> None:
     run.start("launcher.retries=20")
     run.moment("middle")
-    for process in run.workers[:1]:
-        process.rlimit(resource.RLIMIT_CPU, (1, 1))
+    limit(run.workers[:1], resource.RLIMIT_CPU, 1)
     run.expect(0)
