@@ -1,7 +1,6 @@
 """The driver's end of one worker process."""
 
 import os
-import queue
 import socket
 import subprocess
 import sys
@@ -9,15 +8,13 @@ import threading
 from collections.abc import Mapping
 from contextlib import nullcontext, suppress
 from pathlib import Path
-from typing import TypeAlias
 
 from hpsearch.base import lineage, lookup, platform
 from hpsearch.base.forks import Process
 from hpsearch.launch.frames import ALONE, GARBLED, GONE, read_frame, write_frame
 from hpsearch.launch.output import Output, new_mark
+from hpsearch.launch.slot import Inbox
 from hpsearch.launch.template import Ends, Template, pipes
-
-Inbox: TypeAlias = "queue.SimpleQueue[tuple[WorkerProcess, bytes, bytes]]"
 
 _PROGRAM = (
     "import sys; sys.path[:] = {path!r}; sys.argv[:] = {argv!r}; {ours}"
@@ -87,6 +84,11 @@ class WorkerProcess:
         self._started.wait()
         return self._process.pid
 
+    @property
+    def title(self) -> str:
+        """What it is called in messages."""
+        return f"worker process {self.pid}"
+
     def send(self, kind: bytes, payload: bytes = b"") -> None:
         """Send a frame; a worker that is gone does not mind, GONE follows."""
         with self._open, suppress(OSError):
@@ -125,7 +127,7 @@ class WorkerProcess:
         how = platform.how_it_ended(self._process.returncode)
         if self._garbled:
             how = "was killed: something wrote into the pipe for its messages"
-        head = f"worker process {self.pid} {how}"
+        head = f"{self.title} {how}"
         return "\n".join([head, *self._output.last.splitlines()[-_LOG_LINES:]])
 
     def _spawn(self, theirs: Ends, requests: socket.socket | None) -> "subprocess.Popen[bytes]":

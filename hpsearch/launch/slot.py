@@ -1,12 +1,53 @@
 """A worker with its seats, each for one batch, and the workers that stand still beside it."""
 
+import queue
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol, TypeAlias
 
 from hpsearch.base.types import TrialId, TrialSpec
 from hpsearch.launch.base import Ended
 from hpsearch.launch.frames import BATCH, CALL, Answer
-from hpsearch.launch.process import WorkerProcess
+
+
+class Worker(Protocol):
+    """The driver's end of a worker, wherever that runs; what it sends goes into the driver's inbox, GONE at its end."""
+
+    @property
+    def title(self) -> str:
+        """What it is called in messages."""
+        ...
+
+    def send(self, kind: bytes, payload: bytes = b"") -> None:
+        """Send a frame; a worker that is gone does not mind, GONE follows."""
+        ...
+
+    def settle(self, marks: int) -> None:
+        """Wait until everything is in its log that the trials printed whose ends were sent after so many marks."""
+        ...
+
+    def kill(self) -> None:
+        """Kill it and everything that it started."""
+        ...
+
+    def stand_still(self) -> None:
+        """Let it stand still, with everything it started."""
+        ...
+
+    def go_on(self) -> None:
+        """Let it go on after it stood still."""
+        ...
+
+    def join(self, timeout_sec: float | None = None) -> bool:
+        """Wait until it is gone; return whether it is."""
+        ...
+
+    def exit_report(self) -> str:
+        """Return how it ended, and the last lines that it printed."""
+        ...
+
+
+Inbox: TypeAlias = "queue.SimpleQueue[tuple[Worker, bytes, bytes]]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +55,7 @@ class Parked:
     """A worker that stands still with a trial that waits and with what that has started."""
 
     spec: TrialSpec
-    worker: WorkerProcess
+    worker: Worker
 
 
 @dataclass
@@ -60,10 +101,10 @@ class Slot:
     """
 
     index: int
-    spawn: Callable[[int], WorkerProcess]
-    shared: WorkerProcess
+    spawn: Callable[[int], Worker]
+    shared: Worker
     seats: Sequence[int] = ()
-    own: WorkerProcess | None = None
+    own: Worker | None = None
     parked: list[Parked] = field(default_factory=list)
     ready: bool = False
     failed_starts: int = 0
@@ -90,12 +131,12 @@ class Slot:
         return [] if self.is_called else [seat for seat in self.seats if seat not in taken]
 
     @property
-    def worker(self) -> WorkerProcess:
+    def worker(self) -> Worker:
         """The one that does what there is to do."""
         return self.own or self.shared
 
     @property
-    def workers(self) -> Iterator[WorkerProcess]:
+    def workers(self) -> Iterator[Worker]:
         """All of them."""
         yield self.shared
         if self.own is not None:
@@ -172,7 +213,7 @@ class Slot:
         """Start another worker to share."""
         self.shared, self.ready = self.spawn(self.index), False
 
-    def forget(self, worker: WorkerProcess) -> None:
+    def forget(self, worker: Worker) -> None:
         """Go on without a worker that is gone, and did nothing."""
         if worker is self.shared:
             self.replace_shared()

@@ -15,7 +15,7 @@ import hpsearch
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "hpsearch" / "README.md").read_text(encoding="utf-8")
 ELSEWHERE = ("hpsearch.__main__", "hpsearch.cli", "hpsearch.launch.processes", "hpsearch.launch.worker")
-ELSEWHERE += ("hpsearch.launch.frames",)
+ELSEWHERE += ("hpsearch.launch.frames", "hpsearch.launch.slots")
 """Passed in another process, or in front of the call that is traced here."""
 
 pytestmark = pytest.mark.slow
