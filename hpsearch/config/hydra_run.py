@@ -17,12 +17,15 @@ from hydra import compose, initialize_config_dir
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.defaults_list import create_defaults_list
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf, open_dict
 
+from hpsearch.base.errors import ConfigError
 from hpsearch.base.grammar import value_text
+from hpsearch.base.plain import ABSENT
 from hpsearch.config.groups import CONF
 from hpsearch.config.messages import Choice
-from hpsearch.config.words import parser
+from hpsearch.config.words import COMMAND_LINE, parser
 
 _LOCK = threading.Lock()
 _SEARCH_PATH = "hydra.searchpath"
@@ -49,7 +52,7 @@ def hydra_run(
             values, overrides = (), []  # Hydra says what is wrong with it
         chosen, choices = _options_run(folders, tuple(text for text in texts if text not in values), stamp)
         config = deepcopy(chosen)
-        ConfigLoaderImpl._apply_overrides_to_config(overrides, config)
+        _apply(overrides, config)
         raw = OmegaConf.to_container(config, resolve=False)
     assert isinstance(raw, dict)
     return {str(name): value for name, value in raw.items()}, choices
@@ -58,7 +61,18 @@ def hydra_run(
 def _sets_a_value(folders: tuple[Path, ...], text: str) -> bool:
     """Return whether an override sets a value, and has no part in choosing options."""
     key = re.split("[=@]", text.lstrip("+~"), maxsplit=1)[0]
-    return key.partition(".")[0] != "hydra" and not any((folder / key).is_dir() for folder in (CONF, *folders))
+    return key.partition(".")[0] != "hydra" and not any(Path(folder / key).is_dir() for folder in (CONF, *folders))
+
+
+def _apply(overrides: list[Override], config: DictConfig) -> None:
+    """Set and remove values as Hydra does; to it what is null is not there, and cannot be removed."""
+    for override in overrides:
+        key, value = override.key_or_group, override.value()
+        if override.is_delete() and OmegaConf.select(config, key, default=ABSENT) is None:
+            if value is not None:
+                raise ConfigError(f"{override.input_line}: {key} is null (from {COMMAND_LINE})")
+            OmegaConf.update(config, key, "")
+    ConfigLoaderImpl._apply_overrides_to_config(overrides, config)
 
 
 @lru_cache(maxsize=64)

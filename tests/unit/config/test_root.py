@@ -6,7 +6,7 @@ from hpsearch.base.errors import ConfigError
 from hpsearch.config.compose import compose
 
 LEFT_OUT = ("ablation", "ablation.seeds", "args", "budget", "budget.failures", "extend", "extend.edges", "fold")
-LEFT_OUT = (*LEFT_OUT, "plugins", "seed", "stages")
+LEFT_OUT = (*LEFT_OUT, "budget.points", "plugins", "seed", "stages")
 
 
 @pytest.mark.parametrize("study", [[], ["+study=lr_sweep"], ["+study=recipe"], ["+study=batch_momentum"]])
@@ -25,3 +25,16 @@ def test_a_table_may_take_the_place_of_nothing():
     assert compose(["ablation.reference={optimizer.momentum: 0}"]).config["ablation"]["reference"] == {
         "optimizer.momentum": 0
     }
+
+
+def test_a_key_that_is_null_is_left_out_like_any_other():
+    assert "micro_batch" not in compose(["~data.micro_batch"]).config["data"]
+    assert "micro_batch" not in compose(["~data.micro_batch=null"]).config["data"]
+    with pytest.raises(ConfigError) as error:
+        compose(["~data.micro_batch=3"])
+    assert str(error.value) == "~data.micro_batch=3: data.micro_batch is null (from the command line)"
+
+
+def test_a_key_that_is_too_long_for_a_name_of_a_file_is_no_key():
+    with pytest.raises(ConfigError, match=r"^x+: no such key"):
+        compose([f"{'x' * 300}=1"])
