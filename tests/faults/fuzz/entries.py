@@ -1,5 +1,5 @@
 """All entry points."""
 
-from tests.faults.fuzz import data, stored, studies, words
+from tests.faults.fuzz import data, spaces, stored, studies, words
 
-ENTRIES = (*data.ENTRIES, *stored.ENTRIES, *words.ENTRIES, *studies.ENTRIES)
+ENTRIES = (*data.ENTRIES, *stored.ENTRIES, *words.ENTRIES, *spaces.ENTRIES, *studies.ENTRIES)

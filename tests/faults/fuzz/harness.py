@@ -1,5 +1,6 @@
 """Entry points under fuzz: what is drawn for each, what its reading must mean, and bounds on time, memory and files."""
 
+import faulthandler
 import gc
 import os
 import resource
@@ -25,6 +26,8 @@ MEMORY = 2**29
 LOWERED = {"UNPACKED_BYTES": 2**26, "PIXELS": 10**6}
 HUNG_SEC = 5.0
 """Processor seconds that reading anything may take."""
+ASLEEP_SEC = 300.0
+"""Seconds after which what takes no processor time either is ended."""
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 _CHANGES = ("os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.symlink", "os.link", "os.truncate", "shutil.rmtree")
 _ACTS = ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork", "socket.connect", "socket.bind")
@@ -57,8 +60,9 @@ class EntryPoint:
 
 @dataclass
 class Tally:
-    """What came of the examples of an entry point."""
+    """What came of the examples of an entry point; where `pending` is a file, it holds the one that is tried."""
 
+    pending: Path | None = None
     examples: int = 0
     accepted: int = 0
     refused: int = 0
@@ -126,17 +130,35 @@ def read(reading: Callable[[], Any]) -> Any:
     raise Refusal(text)
 
 
+def same(one: Any, other: Any) -> bool:
+    """Return whether two plain values are the same: of the same types, in whatever order of keys, nan as itself."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(same, one, other))
+    return type(one) is type(other) and (one == other or one != one)
+
+
 @contextmanager
 def limited_time() -> Iterator[None]:
-    """End what takes too many processor seconds."""
+    """End what takes too many processor seconds.
+
+    Python's own code ends with a `Fault`. What runs native code, where no exception is raised, ends the process half as
+    much later, and what sleeps after `ASLEEP_SEC`; the stack of Python is printed then.
+    """
     before = signal.signal(signal.SIGPROF, _raise_hung)
+    faulthandler.register(signal.SIGVTALRM, sys.__stderr__, all_threads=False, chain=True)
+    faulthandler.dump_traceback_later(ASLEEP_SEC, exit=True, file=sys.__stderr__)
     signal.setitimer(signal.ITIMER_PROF, HUNG_SEC)
+    signal.setitimer(signal.ITIMER_VIRTUAL, 1.5 * HUNG_SEC)
     try:
         yield
     except _Hung:
         raise Fault(f"takes more than {HUNG_SEC:g} s") from None
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        faulthandler.cancel_dump_traceback_later()
         signal.signal(signal.SIGPROF, before)
 
 
@@ -145,6 +167,8 @@ def tried(entry: EntryPoint, example: Any, tally: Tally) -> None:
     before = Path.cwd()
     began = time.process_time()
     tally.examples += 1
+    if tally.pending is not None:
+        tally.pending.write_text(repr(example), "utf-8", "backslashreplace")
     with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
         os.chdir(folder)
         try:
@@ -159,18 +183,19 @@ def tried(entry: EntryPoint, example: Any, tally: Tally) -> None:
     tally.longest_sec = max(tally.longest_sec, time.process_time() - began)
 
 
-def fuzz(entry: EntryPoint, examples: int, number: int | None) -> Tally:
+def fuzz(entry: EntryPoint, examples: int, number: int | None, pending: Path | None = None) -> Tally:
     """Try an entry point.
 
     Args:
         entry: the entry point.
         examples: how many are drawn.
         number: a seed; None: the same examples every time.
+        pending: a file for the example that is tried, which stays there where the process is ended.
 
     Returns:
         What came of them; a fault is raised, of the smallest example that leads to it.
     """
-    tally = Tally()
+    tally = Tally(pending)
     for example in entry.found:
         tried(entry, example, tally)
 
