@@ -7,7 +7,7 @@ told is recorded first: the event files say how trials ended, so a driver that w
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from functools import partial
 
@@ -136,11 +136,15 @@ class Driver:
         try:
             yield
         except BaseException:
-            self._pool.abandon()
+            for last in (self._pool.abandon, self._save):
+                with suppress(HpsearchError):  # the error that ends the search is the one to tell
+                    last()
             raise
-        finally:
-            self._study.study.set_user_attr("seconds", self._elapsed_sec())
-            self.flush()
+        self._save()
+
+    def _save(self) -> None:
+        self._study.study.set_user_attr("seconds", self._elapsed_sec())
+        self.flush()
 
     def flush(self) -> None:
         """Wait until everything asked and told so far is on the disk."""

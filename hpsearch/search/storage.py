@@ -5,7 +5,8 @@ kept in memory and appended once per driver tick, without a lock and a sync per 
 """
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,7 +17,7 @@ from optuna.storages import BaseStorage, InMemoryStorage
 from optuna.storages.journal import BaseJournalBackend
 from optuna.study import StudyDirection
 
-from hpsearch.base.errors import DamageError, first_line
+from hpsearch.base.errors import DamageError, HpsearchError, first_line
 from hpsearch.base.formats import FORMAT, TAG, untagged
 from hpsearch.base.journal import Journal
 from hpsearch.base.memory import collector_paused
@@ -105,6 +106,21 @@ class OpenStore:
         """Bring everything to the disk; nothing is held open."""
         if self.journal is not None:
             self.journal.close()
+
+    @contextmanager
+    def closing(self) -> Iterator[None]:
+        """Close it at the end of the block; an error that leaves the block is told, not one of closing after it.
+
+        Yields:
+            Nothing.
+        """
+        try:
+            yield
+        except BaseException:
+            with suppress(HpsearchError):
+                self.close()
+            raise
+        self.close()
 
 
 @dataclass(frozen=True, slots=True)

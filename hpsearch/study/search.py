@@ -282,7 +282,7 @@ def driver_of(
     """
     uid = session.record.uid
     storage = open_own(store, session.folder, uid, session.observer.line)
-    try:
+    with storage.closing():
         name = present_study(storage.storage, session.folder.name)
         study = in_present_space(open_study(storage, name, search.pruner, search.objective, uid), search, session)
         widened = study.user_attrs.get(SPACE)
@@ -311,8 +311,6 @@ def driver_of(
             environment=Environment(session.observer, time_of_day, SystemSampler().sample),
             seed=search.composition.config["seed"],
         )
-    finally:
-        storage.close()
 
 
 def _kept_prior(search: Search, study: optuna.Study, loaded: Sequence[PriorPoint] | None) -> Sequence[PriorPoint]:

@@ -20,6 +20,7 @@ from types import ModuleType
 from typing import Any, ParamSpec, TypeVar
 
 from hpsearch.base import rng
+from hpsearch.trial.process_settings import ProcessSettings
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -43,7 +44,7 @@ class Surroundings:
     locale, what warnings and loggers say, and `sys.argv`, which has no arguments at first, whoever trains: a worker or
     the program that searches or replays; context variables, NumPy's handling of floating-point errors among them; of
     torch the default dtype and device, modes that are entered (gradients, inference, autocast), deterministic kernels
-    and the number of threads.
+    and the number of threads; how signals are handled, timers, soft limits and built-in names (`ProcessSettings`).
 
     Args:
         seed: of the trial; the generators are seeded with addresses of it, torch's when it is imported, however late.
@@ -54,6 +55,7 @@ class Surroundings:
         self._state: State = {}
         self._context = copy_context()
         self._out_of_inference: Any = None
+        self._settings = ProcessSettings()
 
     def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call a function in these surroundings; afterwards the process is as it was.
@@ -66,12 +68,13 @@ class Surroundings:
         Returns:
             What it returns; what it raises is raised.
         """
-        outside = _state()
+        outside, settings = _state(), self._settings.enter()
         with _at_import("torch", lambda torch: self._meet(torch, outside)):
             try:
                 self._enter()
                 return self._context.run(function, *args, **kwargs)
             finally:
+                self._settings.leave(settings)
                 self._leave()
                 _set(outside)
 

@@ -296,3 +296,16 @@ def test_values_of_python_reach_the_function_and_come_back_as_the_best():
     assert {value if value is None else repr(value) for value in load_trials("train")["args.act"]} == {
         value if value is None else repr(value) for value in acts
     }
+
+
+@pytest.mark.parametrize("gone", ["studies/s", "."])
+def test_a_folder_that_is_removed_while_it_is_searched_ends_that_with_one_error(gone, folder):
+    def train(lr):
+        for epoch in range(1, 4):
+            yield {"valid/acc": lr * epoch}
+            shutil.rmtree(folder / gone, ignore_errors=True)
+
+    with pytest.raises(StorageError, match=r"studies/s/lock was removed .*nothing more is written") as raised:
+        search(train, name="s")
+    assert raised.value.__context__ is None, "no other error of closing what is gone"
+    assert not (folder / "studies" / "s").exists()

@@ -1,0 +1,134 @@
+"""What a loop sets in its process beside what it computes with: how signals are handled, timers, limits, names.
+
+A later loop must not be ended by an alarm of an earlier one, nor lack the files or the built-in functions that one took
+away. Only differences are kept and undone, so that what is set outside a loop meanwhile, such as a timer that runs on,
+is left alone.
+"""
+
+import _signal  # type: ignore[import-not-found]  # the functions of `signal` look every number up in an enumeration
+import builtins
+import gc
+import importlib
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any
+
+Settings = dict[tuple[str, Any], Any]
+
+_MISSING = object()
+_SIGNALS = tuple(int(number) for number in _signal.valid_signals())
+_TIMERS = tuple(
+    getattr(_signal, name) for name in dir(_signal) if name in ("ITIMER_REAL", "ITIMER_VIRTUAL", "ITIMER_PROF")
+)
+
+
+class ProcessSettings:
+    """What one loop has set, kept while others run."""
+
+    def __init__(self) -> None:
+        self._own: Settings = {}
+
+    def enter(self) -> Settings:
+        """Set again what the loop had set; return what is set outside."""
+        outside = _present()
+        _put(self._own)
+        return outside
+
+    def leave(self, outside: Settings) -> None:
+        """Keep what the loop has set, and set what is set outside."""
+        self._own = _changes(outside, _present())
+        _put({key: outside.get(key, _MISSING) for key in self._own})
+
+
+def _present() -> Settings:
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    return {
+        (kind, name): value
+        for kind, (read, _) in _KINDS.items()
+        if in_main_thread or kind not in _OF_MAIN_THREAD
+        for name, value in read().items()
+    }
+
+
+def _changes(before: Settings, after: Settings) -> Settings:
+    """Return what was changed, with the value it has now."""
+    changed = {key: value for key, value in after.items() if _differs(key, before.get(key, _MISSING), value)}
+    removed = dict.fromkeys(before.keys() - after.keys(), _MISSING)
+    return changed | removed
+
+
+def _differs(key: tuple[str, Any], before: Any, after: Any) -> bool:
+    """Return whether a value is another one; what is called, and what bears a name, may not be comparable."""
+    if before is after:
+        return False
+    if key[0] == "timer":
+        return not _runs_on(before, after)
+    return key[0] in ("handler", "name") or before != after
+
+
+def _runs_on(before: tuple[float, float], after: tuple[float, float]) -> bool:
+    """Return whether a timer is as it was, seconds left and interval, but for the time that has passed."""
+    return before == after or (before[1] == after[1] and 0 < after[0] <= max(before))
+
+
+def _put(settings: Settings) -> None:
+    for (kind, name), value in settings.items():
+        with suppress(OSError, ValueError, TypeError):  # a limit lowered for good, a handler that is not Python's
+            _KINDS[kind][1](name, value)
+
+
+def _handlers() -> Mapping[int, Any]:
+    return {number: _signal.getsignal(number) for number in _SIGNALS}
+
+
+def _timers() -> Mapping[int, Any]:
+    return {timer: _signal.getitimer(timer) for timer in _TIMERS}
+
+
+def _mask() -> Mapping[str, Any]:
+    return {"blocked": _signal.pthread_sigmask(_signal.SIG_BLOCK, ())} if hasattr(_signal, "pthread_sigmask") else {}
+
+
+def _limits() -> Mapping[int, int]:
+    return {each: _resource.getrlimit(each)[0] for each in _LIMITS}
+
+
+def _set_limit(limit: int, soft: int) -> None:
+    _resource.setrlimit(limit, (soft, _resource.getrlimit(limit)[1]))
+
+
+def _set_name(name: str, value: object) -> None:
+    if value is _MISSING:
+        delattr(builtins, name)
+    else:
+        setattr(builtins, name, value)
+
+
+def _interpreter() -> Mapping[str, Any]:
+    return {"recursion": sys.getrecursionlimit(), "collector": gc.isenabled()}
+
+
+def _set_interpreter(name: str, value: Any) -> None:
+    if name == "recursion":
+        sys.setrecursionlimit(value)
+    else:
+        (gc.enable if value else gc.disable)()
+
+
+_resource: Any = None
+with suppress(ImportError):  # not on Windows
+    _resource = importlib.import_module("resource")
+_LIMITS = tuple(getattr(_resource, name) for name in dir(_resource) if name.startswith("RLIMIT_"))
+
+_KINDS: Mapping[str, tuple[Callable[[], Mapping[Any, Any]], Callable[[Any, Any], object]]] = {
+    "handler": (_handlers, lambda number, handler: _signal.signal(number, handler)),
+    "timer": (_timers, lambda timer, value: _signal.setitimer(timer, *value)),
+    "mask": (_mask, lambda _, blocked: _signal.pthread_sigmask(_signal.SIG_SETMASK, blocked)),
+    "limit": (_limits, _set_limit),
+    "name": (lambda: vars(builtins), _set_name),
+    "interpreter": (_interpreter, _set_interpreter),
+}
+"""What is set, by kind: what reads all of it by name, and what sets one; handlers before timers."""
+_OF_MAIN_THREAD = ("handler", "timer", "mask")
