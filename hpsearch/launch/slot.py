@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
-from hpsearch.base.types import TrialId, TrialSpec
+from hpsearch.base.types import TrialId, TrialResult, TrialSpec, TrialState
 from hpsearch.launch.base import Ended
 from hpsearch.launch.frames import BATCH, CALL, Answer
 
@@ -98,6 +98,8 @@ class Slot:
         failed_starts: how often it could not.
         tasks: what is being done.
         answer: to the last call.
+        trained: the trials that the shared one has begun.
+        held: those of them that wait in its memory.
     """
 
     index: int
@@ -110,6 +112,8 @@ class Slot:
     failed_starts: int = 0
     tasks: list[Task] = field(default_factory=list)
     answer: Answer | None = None
+    trained: set[TrialId] = field(default_factory=set)
+    held: set[TrialId] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.seats = self.seats or (self.index,)
@@ -150,7 +154,11 @@ class Slot:
 
     def train(self, payload: bytes, seat: int, specs: tuple[TrialSpec, ...]) -> None:
         """Let the worker train a batch in a free seat."""
-        self._give(Task(BATCH, payload, seat, specs, [spec.id for spec in specs]))
+        trials = [spec.id for spec in specs]
+        if self.own is None:
+            self.trained.update(trials)
+            self.held.difference_update(trials)
+        self._give(Task(BATCH, payload, seat, specs, trials))
 
     def _give(self, task: Task) -> None:
         self.tasks.append(task)
@@ -177,13 +185,28 @@ class Slot:
                 each.worker.kill()
 
     def end_trials(self, ended: Sequence[Ended]) -> None:
-        """Note which trials have ended or wait; the worker that one has for itself stands still or is ended with it."""
+        """Note which trials have ended or wait; the worker that one has for itself stands still or is ended with it.
+
+        One that raised an error may have found what another had left in the worker, a function replaced or memory
+        used up: the next ones begin in a new worker, its own next attempt among them.
+        """
         over = {event.trial for event in ended}
-        if any(event.result.alone or (self.own and event.result.held) for event in ended):
+        held = {event.trial for event in ended if event.result.held}
+        if self.own is None:
+            self.held |= held
+        if any(event.result.alone for event in ended) or (self.own and held):
             self._park()
         else:
             self.close_own()
         self.drop(over)
+        if self.trained - over and any(_may_be_of_the_worker(event.result) for event in ended):
+            self._renew()
+
+    def _renew(self) -> None:
+        """Go on in a new worker, unless there is something in the one that is."""
+        if not self.tasks and not self.held:
+            self.shared.kill()
+            self.replace_shared()
 
     def drop(self, trials: Collection[TrialId]) -> None:
         """Note that trials have ended."""
@@ -212,6 +235,7 @@ class Slot:
     def replace_shared(self) -> None:
         """Start another worker to share."""
         self.shared, self.ready = self.spawn(self.index), False
+        self.trained, self.held = set(), set()
 
     def forget(self, worker: Worker) -> None:
         """Go on without a worker that is gone, and did nothing."""
@@ -221,6 +245,12 @@ class Slot:
 
     def end(self, trial: TrialId) -> None:
         """Kill the worker that stands still with a trial."""
+        self.held.discard(trial)
         for each in self.parked:
             if each.spec.id == trial:
                 each.worker.kill()
+
+
+def _may_be_of_the_worker(result: TrialResult) -> bool:
+    """Return whether an attempt failed in a way that another worker may not know."""
+    return result.state is TrialState.FAILED and result.retry

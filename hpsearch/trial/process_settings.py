@@ -75,7 +75,7 @@ def _runs_on(before: tuple[float, float], after: tuple[float, float]) -> bool:
 
 def _put(settings: Settings) -> None:
     for (kind, name), value in settings.items():
-        with suppress(OSError, ValueError, TypeError):  # a limit lowered for good, a handler that is not Python's
+        with suppress(OSError, ValueError, TypeError):  # a handler that is not Python's, a limit of another system
             _KINDS[kind][1](name, value)
 
 
@@ -91,12 +91,17 @@ def _mask() -> Mapping[str, Any]:
     return {"blocked": _signal.pthread_sigmask(_signal.SIG_BLOCK, ())} if hasattr(_signal, "pthread_sigmask") else {}
 
 
-def _limits() -> Mapping[int, int]:
-    return {each: _resource.getrlimit(each)[0] for each in _LIMITS}
+def _limits() -> Mapping[int, tuple[int, int]]:
+    return {each: _resource.getrlimit(each) for each in _LIMITS}
 
 
-def _set_limit(limit: int, soft: int) -> None:
-    _resource.setrlimit(limit, (soft, _resource.getrlimit(limit)[1]))
+def _set_limit(limit: int, wanted: tuple[int, int]) -> None:
+    """Set a limit, soft and hard; where the hard one was lowered, which only root undoes, the soft one below it."""
+    try:
+        _resource.setrlimit(limit, wanted)
+    except (OSError, ValueError):
+        hard = _resource.getrlimit(limit)[1]
+        _resource.setrlimit(limit, (min(wanted[0], hard), hard))
 
 
 def _set_name(name: str, value: object) -> None:

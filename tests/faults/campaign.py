@@ -5,7 +5,8 @@ happen, gives the same command again until the study is complete, and checks tha
 twice, nothing is left over and that the result is that of an undisturbed run. Exit code 1 if anything failed; the
 folder of such a fault is kept, and the command that reproduces it is printed.
 
-An interrupted campaign goes on with the same command: results are in a file of JSON lines beside the table.
+An interrupted campaign goes on with the same command: results are in a file of JSON lines beside the table, which is
+written into the campaign's folder unless ``--table`` names a file.
 """
 
 import argparse
@@ -68,11 +69,13 @@ def main(words: Sequence[str] | None = None) -> int:
     print(f"seed {args.seed}: {len(kinds)} kinds, in {folder}", flush=True)
     if args.only is not None:
         return _run([faults[args.only]], folder, args, lambda verdict: None)
-    results = Results(args.table, {"seed": args.seed, "faults": len(faults), "kinds": [kind.name for kind in kinds]})
+    folder.mkdir(parents=True, exist_ok=True)
+    table = args.table or folder / "campaign.md"
+    results = Results(table, {"seed": args.seed, "faults": len(faults), "kinds": [kind.name for kind in kinds]})
     _run([fault for fault in faults if fault.index not in results.verdicts], folder, args, results.add)
     results.write_table()
     failed = [verdict for verdict in results.verdicts.values() if verdict.failed]
-    print(f"seed {args.seed}: {len(results.verdicts)} faults, {len(failed)} failed; {args.table}")
+    print(f"seed {args.seed}: {len(results.verdicts)} faults, {len(failed)} failed; {table}")
     return 1 if failed else 0
 
 
@@ -139,7 +142,9 @@ def _parsed(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--only", type=int, metavar="INDEX", help="this fault of the campaign alone")
     parser.add_argument("--list", action="store_true", help="print the kinds and their surroundings")
     parser.add_argument("--jobs", type=int, default=2, help="faults at the same time")
-    parser.add_argument("--table", type=Path, default=Path("campaign.md"), metavar="FILE")
+    parser.add_argument(
+        "--table", type=Path, metavar="FILE", help="campaign.md in the folder of the studies, unless named"
+    )
     parser.add_argument("--folder", type=Path, help="where the studies lie")
     return parser.parse_args(words)
 

@@ -86,6 +86,14 @@ def leave_without_a_code(specs):
     sys.exit()
 
 
+def take_a_library_away(specs):
+    sys.modules["uuid"] = None
+
+
+def use_that_library(specs):
+    import uuid  # noqa: F401 (importing it is what fails)
+
+
 def change_folder(specs):
     os.chdir(specs[0].folder)
 

@@ -67,6 +67,20 @@ sys.stdout, sys.stderr = None, print
 os.chdir("/")
 """
 
+BREAKS = {
+    "a function of a library": "random.random = None",
+    "a library": "import sys\nsys.modules['random'] = sys.modules['os'] = None",
+    "a built-in function": "import builtins\nbuiltins.open = builtins.exec = None",
+    "the number of files": "import resource\nresource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))",
+    "the size of files": "import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))",
+    "its memory": "import resource\nresource.setrlimit(resource.RLIMIT_AS, (2**20, 2**20))",
+    "its depth": "import sys\nsys.setrecursionlimit(60)",
+    "by an alarm": "import signal\nsignal.setitimer(signal.ITIMER_REAL, 0.05, 0.05)",
+    "by a handler": "import signal\nsignal.signal(signal.SIGCHLD, lambda *_: 1 / 0)\nsignal.alarm(1)",
+    "with signals blocked": "import signal\nsignal.pthread_sigmask(signal.SIG_BLOCK, range(1, 64))",
+}
+"""What a trial leaves to those that its worker trains after it."""
+
 
 def _once(code: str, epoch: int) -> str:
     """Let one trial of each setting do something after an epoch, in one of its attempts."""
@@ -94,6 +108,13 @@ kind("trial raises what cannot be told", under=OWN_CODE)(_in_one_attempt(RAISES)
 kind("trial leaves its worker", under=OWN_CODE)(_in_one_attempt(LEAVES))
 kind("trial hangs until its limit", under=OWN_CODE)(_in_one_attempt(HANGS, "budget.silent_seconds=2"))
 kind("trial changes its process", under=OWN_CODE)(_in_one_attempt({"": CHANGES}))
+
+
+@kind("trial breaks its worker for others", under=OWN_CODE)
+def breaks_for_others(run: Run) -> None:
+    run.in_trials(_once(BREAKS[run.random.choice(sorted(BREAKS))], 12))
+    run.start("launcher.retries=20")
+    run.expect(0)
 
 
 @kind("trial hangs, interrupted once", under=OWN_CODE, ci=True)
