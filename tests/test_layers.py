@@ -34,7 +34,7 @@ BELOW = {
 
 CALLBACKS = ("lightning", "transformers", "keras", "skorch", "xgboost", "lightgbm")
 ALLOWED = {
-    "hydra": {"config", "search.expression", "cli", "terminal.hydra_sweeper"},
+    "hydra": {"base.override_parser", "config", "search.expression", "cli", "terminal.hydra_sweeper"},
     "omegaconf": {"config", "cli", "terminal.hydra_sweeper"},
     "optuna": {"search", "study", "trial.optuna_trial"},
     "mlflow": {"tracking"},

@@ -24,7 +24,7 @@ from hpsearch.config.limits import check, check_value
 from hpsearch.config.messages import Choice, all_keys, hydra_error, no_such_key, no_such_option
 from hpsearch.config.own import keys_read
 from hpsearch.config.parts import PARTS, Option, with_parts
-from hpsearch.config.root import check_root
+from hpsearch.config.root import DEEPEST, check_root
 from hpsearch.config.words import COMMAND_LINE, Word, covers, word_for
 
 _FAILURES = (HydraException, OmegaConfBaseException, YAMLError, OSError, ValueError)
@@ -254,7 +254,10 @@ class Composer:
         return tuple((str(file), file.stat().st_mtime_ns) for file in files)
 
     def _run(self, texts: tuple[str, ...]) -> Composed:
-        raw, chosen = hydra_run(self.folders, texts, self._stamp)
+        try:
+            raw, chosen = hydra_run(self.folders, texts, self._stamp)
+        except RecursionError:
+            raise ConfigError(f"the configuration is nested more than {DEEPEST} levels deep") from None
         check_root(raw, texts)
         choices = dict(chosen)
         for group in self.defaults:

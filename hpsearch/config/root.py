@@ -12,9 +12,14 @@ from hpsearch.base.plain import ABSENT, get
 from hpsearch.config.groups import CONF
 from hpsearch.config.words import COMMAND_LINE
 
+DEEPEST = 40
+"""Levels of lists and tables in one another; OmegaConf and others go down recursively, and end before 120."""
+
 
 def check_root(raw: Mapping[str, Any], texts: Iterable[str]) -> None:
     """Refuse a configuration that lacks a key which is always there, or has something else in a table's place.
+
+    What is nested more than `DEEPEST` levels deep is refused, too.
 
     Args:
         raw: nested dicts, interpolations unresolved.
@@ -31,6 +36,15 @@ def check_root(raw: Mapping[str, Any], texts: Iterable[str]) -> None:
             raise ConfigError(f"~{key}: it cannot be left out (from {source})")
         if is_table and not isinstance(value, Mapping):
             raise ConfigError(f"{key} = {value_text(value)}: must be a table (from {source})")
+
+    for key, value in raw.items():
+        if _is_deeper(value, DEEPEST):
+            raise ConfigError(f"{key}: is nested more than {DEEPEST} levels deep")
+
+
+def _is_deeper(value: Any, levels: int) -> bool:
+    inner = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
+    return levels == 0 or any(_is_deeper(each, levels - 1) for each in inner)
 
 
 @cache

@@ -7,16 +7,14 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
-from hydra.core.override_parser import overrides_visitor
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, Override, OverrideType, QuotedString
 from hydra.errors import HydraException
 
-from hpsearch.base.asserts import with_asserts
 from hpsearch.base.conditions import closing, is_conditional, normal_name, parts_outside
 from hpsearch.base.errors import ConfigError, SpaceError, nearest
 from hpsearch.base.grammar import value_text
 from hpsearch.base.keys import ARGS, SINGLE, UNNAMED
+from hpsearch.base.override_parser import Parser, UnreadableError
 from hpsearch.base.plain import flatten
 from hpsearch.config.suggestions import STUDY_KEYS
 
@@ -181,10 +179,9 @@ def _conditions(text: str) -> tuple[list[str], str]:
 
 
 @cache
-def parser() -> OverridesParser:
-    """Return Hydra's parser of overrides, which needs its assertions."""
-    with_asserts(overrides_visitor)
-    return OverridesParser.create()
+def parser() -> Parser:
+    """Return a parser of overrides, always the same."""
+    return Parser()
 
 
 def parse_word(text: str) -> Word:
@@ -250,6 +247,8 @@ def _grammar_message(text: str, error: HydraException) -> str:
         return f"{text}: no such option, and no override; see --help"
     if "=" not in text:
         return f"{text}: an override is written KEY=VALUE (from {COMMAND_LINE})"
+    if isinstance(error, UnreadableError):
+        return f"{text}: {error} (from {COMMAND_LINE})"
     lines = [line for line in str(error).splitlines() if "Error parsing" not in line and "https" not in line]
     return f"{text}: {_mildly(' '.join(lines))} (from {COMMAND_LINE})"
 

@@ -9,16 +9,14 @@ from decimal import Decimal
 from functools import cache
 from typing import Any, TypeGuard
 
-from hydra.core.override_parser import overrides_visitor
-from hydra.core.override_parser.overrides_parser import OverridesParser, create_functions
 from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, QuotedString, RangeSweep
 from hydra.errors import HydraException
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
-from hpsearch.base.asserts import with_asserts
 from hpsearch.base.conditions import split_name
 from hpsearch.base.errors import SpaceError, nearest
 from hpsearch.base.grammar import value_text
+from hpsearch.base.override_parser import Parser
 from hpsearch.search.parameter import Parameter, is_plain_choice
 
 _QUOTED_OR_NONE = re.compile(r"""('(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*")|(?<![\w.$/+-])None(?![\w.$/+-])""")
@@ -69,13 +67,12 @@ def _any_zip(*args: Any) -> _ZipSweep:
 
 
 @cache
-def _parser() -> OverridesParser:
-    with_asserts(overrides_visitor)
-    functions = create_functions()
-    del functions.definitions["choice"], functions.functions["choice"]
-    functions.register(name="choice", func=_any_choice)
-    functions.register(name="zip", func=_any_zip)
-    return OverridesParser(functions)
+def _parser() -> Parser:
+    parser = Parser()
+    del parser.functions.definitions["choice"], parser.functions.functions["choice"]
+    parser.functions.register(name="choice", func=_any_choice)
+    parser.functions.register(name="zip", func=_any_zip)
+    return parser
 
 
 def _sweep(expression: Any) -> ChoiceSweep | RangeSweep | IntervalSweep:

@@ -236,8 +236,9 @@ def _check_expression(text: str) -> None:
         value = parameter.decode(stored)
         assert same(parameter.resolve(value), value)
         assert 0 <= parameter.to_unit(stored) <= 1
-        for other in map(parameter.decode, parameter.near(stored)[:4]):
-            assert same(parameter.resolve(other), other) and not same(other, value)
+        near = [parameter.decode(each) for each in parameter.near(stored)]
+        assert len(set(map(repr, near))) == len(near)
+        assert not any(same(other, value) or not same(parameter.resolve(other), other) for other in near)
 
 
 def _check_constraint(text: str) -> None:
@@ -263,7 +264,7 @@ ENTRIES = (
         "expressions of a space",
         mutated(EXPRESSIONS, WORD_PIECES),
         _check_expression,
-        found=("tag(log, interval(44, 45.0))",),
+        found=("tag(log, interval(44, 45.0))", "9" * 5000, f"choice({'[' * 3000}{']' * 3000})"),
     ),
     EntryPoint("spaces", _spaces() | _sound_spaces(), _check_space),
     EntryPoint(

@@ -34,6 +34,8 @@ TRIAL = [
     {"event": "state", "time": 5.0, "state": "COMPLETE", "attempt": 1, "score": 0.5, "artifacts": ["log.txt"],
      "facts": {}, "reason": "", "traceback": "", "ended_by": {}},
     {"event": "again", "time": 6.0, "code": "c"},
+    {"event": "spec", "time": 7.0, "point": 3, "seed": 0, "fold": 0, "params": {"optimizer.lr": 0.1, "seed": 0}, "key": "k",
+     "overrides": ["optimizer.lr=0.1"], "folder": "trials/3-0-0", "config": {}},
 ]  # fmt: skip
 STUDY = [
     {"event": "created", "uid": "u", "time": 1.0},

@@ -175,11 +175,13 @@ def _check_mlflow(drawn: Any) -> None:
 SETTINGS_TEXTS = st.one_of(
     st.tuples(st.sampled_from([".yaml", ".yml"]), yaml_texts(st.just(SETTINGS))),
     st.tuples(st.just(".json"), mutated(changed_tables(st.just(SETTINGS)).map(lambda table: as_json(table).decode("utf-8", "surrogatepass")), ["{", "]", "NaN", "\\u", "1e999"])),
-    st.tuples(st.just(".toml"), mutated(st.just('lr = 0.1\nname = "a b"\nwhen = 2026-01-31T10:00:00Z\n[model]\nwidth = 8\n"a.b" = [1, {x = 2}]\n[[t]]\ny = inf\n'), ["[", "]", "{", "=", "\n", '"""', "'", "nan", "0x1", "1e999", "é", ".", "\\u0000"])),
+    st.tuples(st.just(".toml"), mutated(st.just('lr = 0.30000000000000004\nname = "a b"\nwhen = 2026-01-31T10:00:00Z\n[model]\nwidth = 8\n"a.b" = [1, {x = 2}]\n[[t]]\ny = inf\n'), ["[", "]", "{", "=", "\n", '"""', "'", "nan", "0x1", "1e999", "é", ".", "\\u0000"])),
 )  # fmt: skip
 ENTRIES = (
-    EntryPoint("study files", yaml_texts(st.just(STUDY)), _check_study),
-    EntryPoint("options of a user's", yaml_texts(st.just(OVERLAY)), _check_overlay),
+    EntryPoint("study files", yaml_texts(st.just(STUDY)), _check_study, found=("args: " + "[" * 120 + "]" * 120,)),
+    EntryPoint(
+        "options of a user's", yaml_texts(st.just(OVERLAY)), _check_overlay, found=("lr: " + "[" * 120 + "]" * 120,)
+    ),
     EntryPoint("plugins.yaml", yaml_texts(st.just(PLUGINS)), _check_plugins),
     EntryPoint("a program's settings", SETTINGS_TEXTS, _check_settings),
     EntryPoint(

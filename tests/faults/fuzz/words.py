@@ -193,7 +193,10 @@ OVERRIDES = st.lists(
 )
 ENTRIES = (
     EntryPoint(
-        "overrides", OVERRIDES | _sound_overrides(), _check_overrides, found=(["~budget.points"], ["x" * 300 + "=1"])
+        "overrides",
+        OVERRIDES | _sound_overrides(),
+        _check_overrides,
+        found=(["~budget.points"], ["x" * 300 + "=1"], ["seed=" + "9" * 5000], [f"args.x={'[' * 3000}{']' * 3000}"]),
     ),
     EntryPoint("values of words", PLAIN, _check_value),
     EntryPoint(

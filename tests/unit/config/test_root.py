@@ -4,6 +4,7 @@ import pytest
 
 from hpsearch.base.errors import ConfigError
 from hpsearch.config.compose import compose
+from hpsearch.config.root import DEEPEST
 
 LEFT_OUT = ("ablation", "ablation.seeds", "args", "budget", "budget.failures", "extend", "extend.edges", "fold")
 LEFT_OUT = (*LEFT_OUT, "budget.points", "plugins", "seed", "stages")
@@ -38,3 +39,18 @@ def test_a_key_that_is_null_is_left_out_like_any_other():
 def test_a_key_that_is_too_long_for_a_name_of_a_file_is_no_key():
     with pytest.raises(ConfigError, match=r"^x+: no such key"):
         compose([f"{'x' * 300}=1"])
+
+
+@pytest.mark.parametrize("levels", [DEEPEST, 120, 300])
+def test_what_is_nested_too_deeply_is_refused_by_words_and_in_files(levels, tmp_path):
+    nested = "[" * levels + "]" * levels
+    (tmp_path / "study").mkdir()
+    (tmp_path / "study" / "deep.yaml").write_text(f"# @package _global_\nargs: {{x: {nested}}}\n")
+    for words in (["+study=deep"], ["trainer=own", "trainer._target_=a.f", f"args.x={nested}"]):
+        with pytest.raises(ConfigError, match="nested"):
+            compose(words, [tmp_path])
+
+
+def test_what_is_nested_less_is_composed():
+    nested = "[" * (DEEPEST - 2) + "]" * (DEEPEST - 2)
+    assert repr(compose(["trainer=own", "trainer._target_=a.f", f"args.x={nested}"]).config["args"]["x"]) == nested
