@@ -196,9 +196,12 @@ def test_sync_beside_a_running_driver_sends_nothing_twice(calm, tmp_path, monkey
     assert wait_for(lambda: list((tmp_path / "studies" / "sweep" / "events").glob("*-*-*.jsonl")), 60)
     sync = [sys.executable, "-m", "hpsearch", "sync"]
     env = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[2])}
-    assert subprocess.run(sync, cwd=tmp_path, env=env, capture_output=True).returncode == 0
+    run.send_signal(signal.SIGSTOP)  # or the study ends while the command starts
     refused = subprocess.run([*sync, "sweep"], cwd=tmp_path, env=env, capture_output=True, text=True)
-    assert run.poll() is not None or (refused.returncode == 2 and "running already" in refused.stderr)
+    run.send_signal(signal.SIGCONT)
+    assert refused.returncode == 2
+    assert "running already" in refused.stderr
+    assert subprocess.run(sync, cwd=tmp_path, env=env, capture_output=True).returncode == 0
     assert run.wait(120) == 0, said(tmp_path)
     check_like(calm, tmp_path, monkeypatch)
 
