@@ -109,12 +109,12 @@ class Trail:
             values += [(name(key), value, place) for key, value in event["metrics"].items()]
             values.append((STEP, event["step"], place))
             values += [(EPOCH, epoch, place)] if between else []
+            for step, metrics in event.get("end", ()):
+                values += [(name(f"{END}{key}"), value, step) for key, value in metrics.items()]
         for step, value in event["steps"]:
             if step > self.step:
                 self.step = step
                 values.append((STEP_LOSS, value, step))
-        for step, metrics in event.get("end", ()):
-            values += [(name(f"{END}{key}"), value, step) for key, value in metrics.items()]
         for key, value, step in values:
             if not math.isfinite(value):
                 self.nonfinite.setdefault(key, {})[str(step)] = str(float(value))

@@ -40,13 +40,14 @@ class TrialRuns:
         self._artifact_bytes = artifact_bytes
         self._runs: dict[str, str] = {}
         self._specified: dict[str, float] = {}
+        self._scores: dict[str, float | None] = {}
         self._trails: dict[str, Trail] = {}
         self._colours = Colours()
 
     def adopt(self, name: str, run: FoundRun) -> None:
         """Take over a run that exists."""
         self._runs[name], kept = run.id, runs.joined(run.tags, run.id)
-        self._specified[name] = kept.get("queued", math.nan)
+        self._specified[name], self._scores[name] = kept.get("queued", math.nan), kept.get("score")
         self._colour(name, kept.get("params", {}), run.tags.get(runs.COLOUR))
 
     def send(self, name: str) -> None:
@@ -62,6 +63,7 @@ class TrialRuns:
             if withdrawn is not None:
                 withdraw(self._writer, withdrawn)
                 del self._runs[name]
+                self._scores.pop(name, None)
             if trail.fold.started is not None:
                 self._send(name, trail, events, metrics)
         self._sent.save(name, trail)
@@ -74,6 +76,7 @@ class TrialRuns:
         if run is not None and self._is_other(name):
             with self._writer.together():
                 withdraw(self._writer, self._runs.pop(name))
+            self._scores.pop(name, None)
             return Trail()
         return self._sent.trail(name, run)
 
@@ -89,7 +92,7 @@ class TrialRuns:
         told = any(event["event"] != "report" for event in events) or bool(trail.nonfinite)
         if told:
             tags = runs.trial_tags(self._study_run.study["name"], trail)
-            metrics = [*metrics, *runs.score_metric(record)]
+            metrics = [*metrics, *self._score(name, record)]
         if begins:
             params = runs.trial_params(record)
             tags |= {**self._colour(name, record.params), "mlflow.runName": runs.trial_name(record)}
@@ -102,6 +105,11 @@ class TrialRuns:
             self._replay(run, record)
         if told:
             self._describe(run, record, events)
+
+    def _score(self, name: str, record: TrialRecord) -> list[Metric]:
+        """Return the score of a trial, unless its run has it from before the line that said so was lost."""
+        known, self._scores[name] = self._scores.get(name), record.score
+        return runs.score_metric(record) if record.score != known else []
 
     def _replay(self, run: str, record: TrialRecord) -> None:
         """Keep the command of a trial whole where it is too long for a tag."""

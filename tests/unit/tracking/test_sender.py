@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from hpsearch.base.errors import StorageError
-from hpsearch.base.types import Started, TrialId, TrialState
+from hpsearch.base.types import Report, Started, TrialId, TrialState
 from hpsearch.tracking import runs
 from hpsearch.tracking.colours import scale
 from hpsearch.tracking.events import read_trials
@@ -109,6 +109,32 @@ def test_states_become_statuses(place):
     failed = place.runs()["4-0-0"]
     assert Path(place.client.download_artifacts(failed.info.run_id, "traceback.txt")).read_text().endswith("no")
     assert failed.data.tags["reason"] == "ZeroDivisionError: no"
+
+
+@pytest.mark.parametrize("lines", [1, 2])
+def test_a_trial_that_lost_its_last_lines_has_its_end_and_its_score_once(place, lines):
+    made, end = fake.spec(place.folder, 0), ((30, {"valid/acc": 0.8}), (60, {"valid/acc": 0.9}))
+    record = Record(place.folder)
+    fake.open_study(record)
+    fake.start(record, made)
+    fake.report(record, made, 3, end=end)
+    fake.finish(record, made)
+    record.close()
+    place.send()
+    path = place.folder / "events" / "0-0-0.jsonl"
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-lines]))
+    again = Record(place.folder)
+    again.spec(made, fake.TIME + 50)
+    again.message(made.id, Started(2, {}, fake.TIME + 50))
+    again.message(made.id, Report(3, 60, {"valid/acc": 0.9}, (), fake.TIME + 60, end=end))
+    again.state(made.id, TrialState.COMPLETE, fake.TIME + 61, score=0.9)
+    again.close()
+    place.send()
+    run = place.runs()["0-0-0"]
+    assert run.data.tags["state"] == "COMPLETE"
+    seen = {key: place.client.get_metric_history(run.info.run_id, key) for key in run.data.metrics}
+    assert [(each.step, each.value) for each in seen[f"{runs.END}valid/acc"]] == [(30, 0.8), (60, 0.9)]
+    assert [each.value for each in seen[runs.SCORE]] == [0.9]
 
 
 def test_what_is_not_finite_is_left_out_and_noted(place):
