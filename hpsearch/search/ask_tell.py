@@ -6,7 +6,7 @@ from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
-from optuna.samplers import BaseSampler, RandomSampler
+from optuna.samplers import BaseSampler, CmaEsSampler, NSGAIIISampler, NSGAIISampler, RandomSampler
 from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as OptunaState
 
@@ -30,6 +30,8 @@ UNPROVEN = "unproven"
 """User attribute of an Optuna study: widenings beyond whose old end no point has trained yet."""
 FIXED_ENDS = "fixed_ends"
 """User attribute of an Optuna study: names and sides of ranges that a widening was taken back of."""
+SEARCHED_SEC = "seconds"
+"""User attribute of an Optuna study: the time that drivers have searched."""
 
 
 class AskTell:
@@ -47,6 +49,7 @@ class AskTell:
         study: the present Optuna study: a widening of the ranges makes a new one.
         space: the present ranges.
         asked: points asked so far.
+        has_generations: whether the sampler keeps generations in the Optuna study, which no record holds.
     """
 
     def __init__(
@@ -66,6 +69,7 @@ class AskTell:
         self._line = line
         self._use(study)
         sampler = make_sampler(len(self.trials()))
+        self.has_generations = isinstance(sampler, CmaEsSampler | NSGAIISampler | NSGAIIISampler)
         self._queue = sampler if isinstance(sampler, QueueSampler) else None
         self._queued: frozenset[Any] = frozenset()
         self._cells: int | None = None

@@ -22,7 +22,7 @@ from hpsearch.base.outcome import GIVEN_UP
 from hpsearch.base.types import BestPoint, MakeSpec, TrialState
 from hpsearch.launch.base import Launcher
 from hpsearch.search import requests
-from hpsearch.search.ask_tell import AskTell
+from hpsearch.search.ask_tell import SEARCHED_SEC, AskTell
 from hpsearch.search.by_hand import give_up, shown
 from hpsearch.search.confirm import Confirmation
 from hpsearch.search.ending import Ending
@@ -107,7 +107,7 @@ class Driver:
         self._confirmation = Confirmation(plan, self._study, self._points, record, make_spec, environment)
         self._ending = Ending(plan, self._study, self._points, self._elapsed_sec)
         self._started_at: float | None = None
-        self._earlier_sec = float(study.user_attrs.get("seconds", 0.0))
+        self._earlier_sec = 0.0
         self._heard = () if launcher.detached else (environment.observer.line, self._pool.within_sec)
         self._interrupts, self._was_asked_to_stop, self._points_on_disk = Interrupts(), False, 0
         self._synced_at = self._shown_at = self._timed_at = self._asked_at = -math.inf
@@ -143,7 +143,7 @@ class Driver:
         self._save()
 
     def _save(self) -> None:
-        self._study.study.set_user_attr("seconds", self._elapsed_sec())
+        self._study.study.set_user_attr(SEARCHED_SEC, self._elapsed_sec())
         self.flush()
 
     def flush(self) -> None:
@@ -209,7 +209,7 @@ class Driver:
         now = self._environment.timer()
         if self._plan.seconds is not None and now - self._timed_at >= TIME_SEC:
             self._timed_at = now
-            self._study.study.set_user_attr("seconds", self._elapsed_sec())
+            self._study.study.set_user_attr(SEARCHED_SEC, self._elapsed_sec())
         if now - self._synced_at < SYNC_SEC:
             self._store.write()
             return
@@ -315,6 +315,7 @@ class Driver:
         """
         for line in regain(self._study, self._record, self._plan):
             self._environment.observer.line(line)
+        self._earlier_sec = float(self._study.study.user_attrs.get(SEARCHED_SEC, 0.0))
         asked = self._take_back_what_may_run_again()
         for frozen in asked:
             self._study.asked += frozen.state is not OptunaState.WAITING

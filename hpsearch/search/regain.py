@@ -5,6 +5,7 @@ in it, so that a driver that resumes it tells them from the record, as it does a
 whose trials have not all ended on record is running again: what is lost is trained again, under the same seeds.
 """
 
+import math
 import random
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -19,7 +20,8 @@ from hpsearch.base.outcome import GIVEN_UP
 from hpsearch.base.types import TrialId
 from hpsearch.base.types import TrialState as State
 from hpsearch.base.widening import Widening
-from hpsearch.search.ask_tell import AskTell
+from hpsearch.search.ask_tell import SEARCHED_SEC, AskTell
+from hpsearch.search.auto_pruner import AutoPruner
 from hpsearch.search.by_hand import SKIPPED
 from hpsearch.search.open_point import WAITS_AT
 from hpsearch.search.optuna_internals import given_params, is_inside
@@ -29,7 +31,7 @@ from hpsearch.search.pruners import Promoter
 from hpsearch.search.space import Space
 from hpsearch.search.suggested import SUGGESTED, open_space
 from hpsearch.tracking.events import TrialRecord, read_study, read_trial, trial_files
-from hpsearch.tracking.lines import last_state
+from hpsearch.tracking.lines import last_state, read_events
 from hpsearch.tracking.record import Record
 
 _NAMED = 10
@@ -64,14 +66,25 @@ def regain(search: AskTell, record: Record, plan: Plan) -> list[str]:
         points = {number: _asked(search, space, plan, records) for number, records in unknown.items()}
         holes = set(range(len(trials), max(unknown, default=-1))) - points.keys()
         search.regain(space, lost, {**points, **_filled(search, space, holes, points)}, widenings)
-    return [*_lines(lost, unknown)]
-
-
-def _lines(lost: Collection[int], unknown: Collection[int]) -> Iterator[str]:
     if unknown:
-        yield f"{_named(unknown)}: not known to the search any more, told again from the event files"
+        known_sec = float(search.study.user_attrs.get(SEARCHED_SEC, 0.0))
+        search.study.set_user_attr(SEARCHED_SEC, max(known_sec, searched_sec(record.folder)))
+    return [*_lines(search, lost, unknown)]
+
+
+def _lines(search: AskTell, lost: Collection[int], unknown: Collection[int]) -> Iterator[str]:
+    if unknown:
+        told = "not known to the search any more, told again from the event files"
+        yield f"{_named(unknown)}: {told}{_forgotten(search)}"
     if lost:
         yield f"{_named(lost)}: an end is missing in the event files, trained again"
+
+
+def _forgotten(search: AskTell) -> str:
+    """Return what is said of what only the journal held."""
+    generations = ["generations of the sampler"] if search.has_generations else []
+    hedges = ["hedges of the pruner"] if isinstance(search.study.pruner, AutoPruner) else []
+    return f"; {' and '.join([*generations, *hedges])} begin anew" if generations or hedges else ""
 
 
 def _named(points: Collection[int]) -> str:
@@ -98,6 +111,29 @@ def _records(folder: Path, number: int, plan: Plan) -> list[TrialRecord]:
     stems = [TrialId(number, *replicate).stem for replicate in plan.replicates]
     found = (read_trial(folder / "events" / f"{stem}.jsonl") for stem in stems)
     return [record for record in found if record is not None]
+
+
+def searched_sec(folder: Path) -> float:
+    """Return how long at least one attempt of a study's trials ran, whatever stood between them; in seconds.
+
+    It is the time that drivers searched, without their starts and ends: all that the record knows of it.
+    """
+    total, until = 0.0, -math.inf
+    for began, ended in sorted(chain.from_iterable(map(_attempts, trial_files(folder)))):
+        total += max(0.0, ended - max(began, until))
+        until = max(until, ended)
+    return total
+
+
+def _attempts(path: Path) -> list[tuple[float, float]]:
+    """Return when each attempt of a trial began and was heard of last."""
+    heard: list[tuple[float, float]] = []
+    for event in read_events(path)[0]:
+        if event["event"] == "start":
+            heard.append((event["time"], event["time"]))
+        elif heard and event["event"] in ("report", "state"):
+            heard[-1] = (heard[-1][0], max(heard[-1][1], event["time"]))
+    return heard
 
 
 def _has_lost_ends(trial: FrozenTrial, states: Sequence[State]) -> bool:
