@@ -49,7 +49,7 @@ _KEPT = frozenset({"trainer.keep_end_mib", "trainer.keep_predictions"})
 
 _OF_RECIPE = ("study", "stage", "stages")
 """Root keys that say what a recipe is, and nothing of the search of a stage."""
-_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,119}")
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,119}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -370,8 +370,8 @@ def _study(given: Any, words: Words, searches: bool, study_file: Path | None) ->
         study["name"] = study_name(words, searches)
     elif not isinstance(study["name"], str) or not _NAME.fullmatch(study["name"]) or is_single(study["name"]):
         raise ConfigError(
-            f"study.name = {study['name']!r}: must be at most 120 letters, digits, '.', '_' and '-', "
-            f"and not '{SINGLE}' (from {source})"
+            f"study.name = {study['name']!r}: must be at most 120 letters, digits, '.', '_' and '-', begin with no '-' "
+            f"and not be '{SINGLE}' (from {source})"
         )
     return study
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
-from hpsearch.base.types import TrialId, TrialResult, TrialSpec, TrialState
+from hpsearch.base.types import TrialId, TrialSpec
 from hpsearch.launch.base import Ended
 from hpsearch.launch.frames import BATCH, CALL, Answer
 
@@ -152,13 +152,30 @@ class Slot:
         self.answer = None
         self._give(Task(CALL, payload))
 
-    def train(self, payload: bytes, seat: int, specs: tuple[TrialSpec, ...]) -> None:
-        """Let the worker train a batch in a free seat."""
+    def train(self, payload: bytes, seat: int, specs: tuple[TrialSpec, ...], apart: bool = False) -> None:
+        """Let the worker train a batch in a free seat.
+
+        Args:
+            payload: what it is sent.
+            seat: the slot of the launcher.
+            specs: of the batch.
+            apart: not in a worker that has trained others, if nothing trains there.
+        """
         trials = [spec.id for spec in specs]
+        if apart and not self.tasks and self.own is None and self.trained - set(trials):
+            self._renew()
         if self.own is None:
             self.trained.update(trials)
             self.held.difference_update(trials)
         self._give(Task(BATCH, payload, seat, specs, trials))
+
+    def _renew(self) -> None:
+        """Go on in a new worker: the shared one, or another beside it, where something waits in its memory."""
+        if not self.held:
+            self.shared.kill()
+            self.replace_shared()
+        elif len(self.seats) == 1:
+            self.own = self.spawn(self.index)
 
     def _give(self, task: Task) -> None:
         self.tasks.append(task)
@@ -185,11 +202,7 @@ class Slot:
                 each.worker.kill()
 
     def end_trials(self, ended: Sequence[Ended]) -> None:
-        """Note which trials have ended or wait; the worker that one has for itself stands still or is ended with it.
-
-        One that raised an error may have found what another had left in the worker, a function replaced or memory
-        used up: the next ones begin in a new worker, its own next attempt among them.
-        """
+        """Note which trials have ended or wait; the worker that one has for itself stands still or is ended with it."""
         over = {event.trial for event in ended}
         held = {event.trial for event in ended if event.result.held}
         if self.own is None:
@@ -199,14 +212,6 @@ class Slot:
         else:
             self.close_own()
         self.drop(over)
-        if self.trained - over and any(_may_be_of_the_worker(event.result) for event in ended):
-            self._renew()
-
-    def _renew(self) -> None:
-        """Go on in a new worker, unless there is something in the one that is."""
-        if not self.tasks and not self.held:
-            self.shared.kill()
-            self.replace_shared()
 
     def drop(self, trials: Collection[TrialId]) -> None:
         """Note that trials have ended."""
@@ -249,8 +254,3 @@ class Slot:
         for each in self.parked:
             if each.spec.id == trial:
                 each.worker.kill()
-
-
-def _may_be_of_the_worker(result: TrialResult) -> bool:
-    """Return whether an attempt failed in a way that another worker may not know."""
-    return result.state is TrialState.FAILED and result.retry

@@ -61,6 +61,7 @@ class SlotLauncher:
         self._inbox: Inbox = queue.SimpleQueue()
         self._slots: list[Slot] = []
         self._events: list[LauncherEvent] = []
+        self._failed: set[TrialId] = set()
 
     def _begun(self, module: str) -> Sequence[Worker]:
         """Return the worker of every slot, told `_hello`; they import a module."""
@@ -160,6 +161,9 @@ class SlotLauncher:
     def submit(self, slot: int, specs: tuple[TrialSpec, ...]) -> None:
         """Start a batch in a free slot.
 
+        A trial that raised an error may have found what another had left in its worker, such as a function replaced:
+        its next attempt begins in one that has trained no other.
+
         Raises:
             RuntimeError: the slot is not free.
         """
@@ -175,7 +179,8 @@ class SlotLauncher:
             place.close_own()
             self._events += [Ended(trial, failure(error, time_of_day())) for trial in trials]
             return
-        place.train(payload, slot, specs)
+        place.train(payload, slot, specs, apart=not self._failed.isdisjoint(trials))
+        self._failed.difference_update(trials)
 
     def poll(self, timeout_sec: float) -> list[LauncherEvent]:
         """Return what happened, waiting at most `timeout_sec` for the first event.
@@ -269,6 +274,7 @@ class SlotLauncher:
             self._events += events
             ended = [event for event in events if isinstance(event, Ended)]
             if ended:
+                self._failed.update(event.trial for event in ended if event.result.state is TrialState.FAILED)
                 slot.worker.settle(content[0])
                 slot.end_trials(ended)
 

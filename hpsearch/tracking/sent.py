@@ -10,6 +10,7 @@ from hpsearch.base.journal import Journal, read_lines
 from hpsearch.tracking.events import STUDY, trial_files
 from hpsearch.tracking.identity import sent_file
 from hpsearch.tracking.runs import SENT, Trail
+from hpsearch.tracking.store import sqlite_path
 from hpsearch.tracking.writer import FoundRun
 
 KEPT_LINES = 1000
@@ -104,8 +105,13 @@ def _is_there(entry: Mapping[str, Any], run: FoundRun | None) -> bool:
 
 
 def unsent(folder: Path, uri: str) -> set[str]:
-    """Return the event files of a study that a store has not received in full; nothing is changed."""
-    entries = filter(_is_note, read_lines(sent_file(folder, uri))[0])
+    """Return the event files of a study that a store has not received in full; nothing is changed.
+
+    A store whose file is gone has received nothing, whatever is noted.
+    """
+    file = sqlite_path(uri)
+    is_gone = file is not None and not (file.exists() and file.stat().st_size)
+    entries = [] if is_gone else filter(_is_note, read_lines(sent_file(folder, uri))[0])
     return _longer(folder, {entry["name"]: entry for entry in entries})
 
 
@@ -131,23 +137,6 @@ def _opened(path: Path) -> Journal:
 def _is_note(entry: Mapping[str, Any]) -> bool:
     named = type(entry.get("name")) is str and (entry.get("run") is None or type(entry["run"]) is str)
     return named and all(type(entry.get(key)) in (int, float) for key in ("offset", "epoch", "step"))
-
-
-def forget_sent(folder: Path) -> int:
-    """Forget what a study has sent, to whatever store: the next command, or `sync`, sends all of it again, once.
-
-    Runs that are there are found again by the study's uid and take what they lack; nothing is there twice.
-
-    Args:
-        folder: of the study; its lock is held.
-
-    Returns:
-        The number of stores that it had sent something to.
-    """
-    notes = [*(folder / "tracking").glob("*.jsonl")]
-    for path in notes:
-        path.unlink()
-    return len(notes)
 
 
 def sent_runs(folder: Path) -> dict[str, str]:

@@ -15,7 +15,10 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
-Settings = dict[tuple[str, Any], Any]
+Settings = dict[str, dict[Any, Any]]
+"""Values by kind and name."""
+Kind = tuple[Callable[[], Mapping[Any, Any]], Callable[[Any, Any], object]]
+"""What reads all values of a kind by name, and what sets one."""
 
 _MISSING = object()
 _SIGNALS = tuple(int(number) for number in _signal.valid_signals())
@@ -32,40 +35,40 @@ class ProcessSettings:
 
     def enter(self) -> Settings:
         """Set again what the loop had set; return what is set outside."""
-        outside = _present()
-        _put(self._own)
+        outside = {kind: dict(read()) for kind, (read, _) in _kinds().items()}
+        for kind, own in self._own.items():
+            _put(kind, own)
         return outside
 
     def leave(self, outside: Settings) -> None:
         """Keep what the loop has set, and set what is set outside."""
-        self._own = _changes(outside, _present())
-        _put({key: outside.get(key, _MISSING) for key in self._own})
+        self._own = {}
+        for kind, (read, _) in _kinds().items():
+            before = outside.get(kind, {})
+            if own := _changes(kind, before, read()):
+                self._own[kind] = own
+                _put(kind, {name: before.get(name, _MISSING) for name in own})
 
 
-def _present() -> Settings:
-    in_main_thread = threading.current_thread() is threading.main_thread()
-    return {
-        (kind, name): value
-        for kind, (read, _) in _KINDS.items()
-        if in_main_thread or kind not in _OF_MAIN_THREAD
-        for name, value in read().items()
-    }
+def _kinds() -> Mapping[str, Kind]:
+    if threading.current_thread() is threading.main_thread():
+        return _KINDS
+    return {kind: calls for kind, calls in _KINDS.items() if kind not in _OF_MAIN_THREAD}
 
 
-def _changes(before: Settings, after: Settings) -> Settings:
+def _changes(kind: str, before: Mapping[Any, Any], after: Mapping[Any, Any]) -> dict[Any, Any]:
     """Return what was changed, with the value it has now."""
-    changed = {key: value for key, value in after.items() if _differs(key, before.get(key, _MISSING), value)}
-    removed = dict.fromkeys(before.keys() - after.keys(), _MISSING)
-    return changed | removed
+    changed = {name: now for name, now in after.items() if _differs(kind, before.get(name, _MISSING), now)}
+    return changed | dict.fromkeys(before.keys() - after.keys(), _MISSING)
 
 
-def _differs(key: tuple[str, Any], before: Any, after: Any) -> bool:
+def _differs(kind: str, before: Any, after: Any) -> bool:
     """Return whether a value is another one; what is called, and what bears a name, may not be comparable."""
     if before is after:
         return False
-    if key[0] == "timer":
+    if kind == "timer":
         return not _runs_on(before, after)
-    return key[0] in ("handler", "name") or before != after
+    return kind in ("handler", "name") or before != after
 
 
 def _runs_on(before: tuple[float, float], after: tuple[float, float]) -> bool:
@@ -73,8 +76,8 @@ def _runs_on(before: tuple[float, float], after: tuple[float, float]) -> bool:
     return before == after or (before[1] == after[1] and 0 < after[0] <= max(before))
 
 
-def _put(settings: Settings) -> None:
-    for (kind, name), value in settings.items():
+def _put(kind: str, values: Mapping[Any, Any]) -> None:
+    for name, value in values.items():
         with suppress(OSError, ValueError, TypeError):  # a handler that is not Python's, a limit of another system
             _KINDS[kind][1](name, value)
 
@@ -127,13 +130,13 @@ with suppress(ImportError):  # not on Windows
     _resource = importlib.import_module("resource")
 _LIMITS = tuple(getattr(_resource, name) for name in dir(_resource) if name.startswith("RLIMIT_"))
 
-_KINDS: Mapping[str, tuple[Callable[[], Mapping[Any, Any]], Callable[[Any, Any], object]]] = {
+_KINDS: Mapping[str, Kind] = {
+    "limit": (_limits, _set_limit),
     "handler": (_handlers, lambda number, handler: _signal.signal(number, handler)),
     "timer": (_timers, lambda timer, value: _signal.setitimer(timer, *value)),
     "mask": (_mask, lambda _, blocked: _signal.pthread_sigmask(_signal.SIG_SETMASK, blocked)),
-    "limit": (_limits, _set_limit),
     "name": (lambda: vars(builtins), _set_name),
     "interpreter": (_interpreter, _set_interpreter),
 }
-"""What is set, by kind: what reads all of it by name, and what sets one; handlers before timers."""
+"""In order: the rest may need the memory that a limit takes away, and a timer the handler of its signal."""
 _OF_MAIN_THREAD = ("handler", "timer", "mask")

@@ -71,19 +71,23 @@ def test_death_of_a_worker_is_told_after_its_messages_and_the_slot_works_again(l
     events_until(launcher, Ended)
 
 
-def test_what_one_trial_broke_fails_no_other_for_good(launcher):
-    def state_and_pid(point, fault):
-        launcher.submit(0, (spec(point, at={1: fault}),))
+@pytest.mark.parametrize("waits", [False, True])
+def test_what_one_trial_broke_fails_no_other_for_good(launcher, waits):
+    def trained(point, fault=None):
+        launcher.submit(0, (spec(point, at={1: fault} if fault else {}),))
         events = events_until(launcher, Ended)
         return events[-1].result.state, events[0].message.facts["pid"]
 
-    own_fault = state_and_pid(0, "raise_value_error")
-    assert state_and_pid(0, "take_a_library_away") == (TrialState.COMPLETE, own_fault[1]), "its own worker's next try"
-    assert state_and_pid(1, "use_that_library") == (TrialState.FAILED, own_fault[1])
-    state, pid = state_and_pid(1, "use_that_library")
-    assert state is TrialState.COMPLETE
-    assert state_and_pid(2, "raise_config_error") == (TrialState.FAILED, pid)
-    assert state_and_pid(3, "use_that_library") == (TrialState.COMPLETE, pid), "an error to mend is no worker's"
+    _, first = trained(0, "raise_value_error")
+    assert trained(0, "take_a_library_away") == (TrialState.COMPLETE, first), "it has trained no other trial"
+    if waits:
+        launcher.submit(0, (spec(5, function="wait_in_memory"),))
+        events_until(launcher, Ended)
+    assert trained(1, "use_that_library") == (TrialState.FAILED, first)
+    state, second = trained(1, "use_that_library")
+    assert (state, second != first) == (TrialState.COMPLETE, True)
+    _, third = trained(2)
+    assert third == (first if waits else second), "what waits in a worker waits there"
 
 
 @pytest.mark.parametrize("fault", ["sleep_long", "hold_the_interpreter"])

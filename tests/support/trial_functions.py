@@ -86,6 +86,11 @@ def leave_without_a_code(specs):
     sys.exit()
 
 
+def wait_in_memory(specs):
+    yield tuple(Started(None, {"pid": os.getpid()}, time.time()) for _ in specs)
+    return tuple(TrialResult(TrialState.PAUSED, held=True) for _ in specs)
+
+
 def take_a_library_away(specs):
     sys.modules["uuid"] = None
 

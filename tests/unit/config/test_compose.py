@@ -184,6 +184,10 @@ CASES = {
     "batch size 0": (["data.batch_size=0"], "data.batch_size = 0: must be a whole number >= 1, or full"),
     "no seeds": (["+study=lr_sweep", "study.seeds=0"], "study.seeds = 0: must be a whole number >= 1"),
     "a path as a name": (["+study=lr_sweep", "study.name=../x"], "study.name = '../x': must be at most 120 letters"),
+    "an option as a name": (
+        ["+study=lr_sweep", "study.name=-x"],
+        "study.name = '-x': must be at most 120 letters, digits, '.', '_' and '-', begin with no '-'",
+    ),
     "a reserved name": (["+study=lr_sweep", "study.name=single"], "study.name = 'single': must be at most 120 letters"),
     "a value inside a list": (
         ["objective=acc_and_seconds", "objective.others.0.direction=up"],

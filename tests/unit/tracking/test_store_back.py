@@ -3,6 +3,7 @@
 import shutil
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -11,7 +12,7 @@ from hpsearch.tracking.mlflow import sync
 from hpsearch.tracking.moved import folder_of
 from hpsearch.tracking.record import Record
 from hpsearch.tracking.runs import COLOUR, RECORD_FIRST
-from hpsearch.tracking.sent import forget_sent
+from hpsearch.tracking.sent import unsent
 from tests.support import fake_study as fake
 
 OTHER = {"mlflow.parentRunId", "mlflow.note.content", COLOUR, RECORD_FIRST}
@@ -155,11 +156,21 @@ def test_a_trial_that_was_trained_again_after_its_record_was_lost_has_one_run(tm
     assert sorted(found) == [("FINISHED", 1), ("KILLED", 4)]
 
 
-def test_what_is_forgotten_is_sent_again_into_the_same_runs(tmp_path, uri, folder):
+def test_what_is_not_known_to_be_sent_is_sent_again_into_the_same_runs(tmp_path, uri, folder):
     sync(folder, uri)
     before = content(tmp_path / "mlflow.db")
-    assert forget_sent(folder) == 1
+    for notes in (folder / "tracking").glob("*.jsonl"):
+        notes.unlink()
     assert sync(folder, uri) == 3 and content(tmp_path / "mlflow.db") == before
+
+
+@pytest.mark.parametrize("go", [Path.unlink, lambda store: store.write_bytes(b"")])
+def test_a_store_that_is_gone_has_received_nothing(tmp_path, uri, folder, go):
+    assert len(unsent(folder, uri)) == 3
+    sync(folder, uri)
+    assert unsent(folder, uri) == set()
+    go(tmp_path / "mlflow.db")
+    assert len(unsent(folder, uri)) == 3 == sync(folder, uri)
 
 
 def test_a_store_that_does_not_answer_is_no_store_that_has_everything(folder, uri, monkeypatch):
