@@ -72,7 +72,8 @@ def study(folder: Path, uri: str | None, words: Sequence[str] = ()) -> Iterator[
     else:
         of, damaged = _read(folder)
         yield from _record(folder, of, held, damaged)
-        yield from _owner(folder, of, held)
+        if held or not damaged:
+            yield from _owner(folder, of, held)
         yield from _lost(folder, of, damaged)
         if uri and not held and not damaged and not of.get(_UNTRACKED):
             yield from _unsent(folder, uri, command("sync", name, *words))

@@ -121,6 +121,14 @@ def test_a_newer_format_is_no_damage(home):
     folder = written(home, format=99)
     assert "problem: study.yaml: is of format 99" in said("lr_sweep") and "update hpsearch []" in said("lr_sweep")
     assert "note: complete: 7 complete" in said("lr_sweep") and folder.exists()
+    _without_its_end(folder)
+    assert "[python" not in said("lr_sweep"), "its command does not go on with it either"
+
+
+def _without_its_end(folder):
+    path = folder / "events/study.jsonl"
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-1]))
+    (folder / "owner.json").write_text(json.dumps({**owner(), "process": str(DEAD)}))
 
 
 OWNERS = {
