@@ -2,9 +2,12 @@
 
 import gc
 import os
+import signal
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # two threads of a small net wait for each other, on a busy machine long
 os.environ.setdefault("MKL_CBWR", "AUTO,STRICT")  # as workers have it: products do not depend on where they lie
+if hasattr(signal, "SIGHUP"):
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # tests of signals are the same under nohup
 gc.disable()  # until all tests are collected: a third of that time would go into looking at what stays anyway
 
 import hypothesis  # noqa: E402, F401 — looks at its generators by `gc`, which finds nothing frozen

@@ -207,10 +207,15 @@ def yaml_text(text: str | bytes) -> Any:
     except RecursionError:
         raise ValueError("nested too deeply") from None
     except Exception as error:  # a tag before something else fails in as many ways as there are tags
-        raise ValueError(first_line(error) or type(error).__name__) from None
+        raise ValueError(_said(error)) from None
     if nodes < 0:
         raise ValueError(f"more than {NODES:,} values")
     return content
+
+
+def _said(error: Exception) -> str:
+    mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
+    return f"line {mark.line + 1}: {problem}" if mark and problem else first_line(error) or type(error).__name__
 
 
 def _nodes(value: Any, left: int) -> int:

@@ -332,7 +332,7 @@ def replay(
     facts = again.facts if again else {}
     not_promised = platform.not_promised(str(facts.get("device", ""))) or not_seeded(logged.config)
     compared = replace(compared, not_promised=not_promised, changed=changed)
-    return _explained(compared, logged, facts, folder_of(study))
+    return _explained(compared, replace(logged, config=config), facts, folder_of(study))
 
 
 def _with_function(function: str, logged: TrialRecord, of: str) -> dict[str, Any]:

@@ -13,6 +13,7 @@
 
 import argparse
 import json
+import math
 import os
 import random
 import signal
@@ -272,20 +273,23 @@ def growth(folder: Path, trials: int) -> dict[str, Any]:
                 except psutil.Error:
                     continue
             time.sleep(0.25)
-    lines = {pid: line(rows, trials) for pid, rows in seen.items() if len(rows) > 10}
+    lines = {pid: line(rows, trials) for pid, rows in seen.items()}
     driver = lines.pop(run.pid)
+    own = [slope for slope in lines.values() if not math.isnan(slope)]
     return {
         "code": run.returncode,
         "driver_kib_by_trial": round(driver, 2),
-        "worker_kib_by_own_trial": round(max(lines.values()) * len(lines), 3),  # each has its share of the trials
+        "worker_kib_by_own_trial": round(max(own, default=math.nan) * len(own), 3),  # each has its share of the trials
         "driver_mib": round(max(used for _, used in seen[run.pid]) / 1024),
-        "workers": len(lines),
+        "workers": len(own),
     }
 
 
 def line(rows: list[tuple[int, float]], trials: int) -> float:
-    """Return the slope of memory over trials that have ended, from a fifth of them on."""
-    later = np.asarray([row for row in rows if row[0] >= trials / 5])
+    """Return the slope of memory over trials that have ended, from a fifth of them on; nan where it was not seen."""
+    later = np.asarray([row for row in rows if row[0] >= trials / 5]).reshape(-1, 2)
+    if len(np.unique(later[:, 0])) < 2:
+        return math.nan
     return float(np.polyfit(later[:, 0], later[:, 1], 1)[0])
 
 

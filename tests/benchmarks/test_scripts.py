@@ -25,6 +25,7 @@ SHORT = {
         [r"\| mlp \| \d\.\d{3} \|"],
         (),
     ),
+    "bench_endurance": (["--part", "growth", "--growth-trials", "40"], [r'"driver_kib_by_trial": '], ()),
     "bench_fused": (
         [
             "--models",

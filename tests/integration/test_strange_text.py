@@ -1,6 +1,7 @@
 """A study of a stranger's, whose texts are no more than text wherever they are read."""
 
 import csv
+import math
 import re
 import sqlite3
 
@@ -41,7 +42,7 @@ def folder(tmp_path, monkeypatch):
     failed = fake.spec(record.folder, 3, **{"model.act": EVIL, "optimizer.lr": 4.0})
     fake.start(record, failed)
     fake.finish(record, failed, TrialState.FAILED, reason=EVIL, traceback=f"{EVIL}\n```\n{EVIL}")
-    best = {"point": 2, "params": {"model.act": f"{EVIL}\nours  complete"}, "mean": 0.9, "sd": None, "n": 1}
+    best = {"point": 2, "params": {"model.act": f"{EVIL}\nours  complete"}, "mean": 0.9, "sd": math.nan, "n": 1}
     record.study("best", fake.TIME, **best)
     record.study("state", fake.TIME, state="COMPLETE", answer=EVIL)
     record.close()

@@ -29,7 +29,7 @@ def asked(monkeypatch):
 
     def fake(name, outcome):
         def function(*args, **kwargs):
-            kwargs.pop("observer", None)
+            kwargs = {name: value for name, value in kwargs.items() if name not in ("observer", "note")}
             calls.append((name, args, kwargs))
             return outcome
 
@@ -93,9 +93,9 @@ def test_words_reach_what_they_ask_for(asked, line, name, args, kwargs):
 @pytest.mark.parametrize(
     ("line", "args", "kwargs"),
     [
-        ("ui", (None, None), {"port": 5000, "study": None}),
-        ("ui lr_sweep --port 5055", (None, None), {"port": 5055, "study": "lr_sweep"}),
-        ("ui tracker.uri=http://host:5000", ("http://host:5000", None), {"port": 5000, "study": None}),
+        ("ui", (None, None), {"port": 5000, "study": None, "uid": None}),
+        ("ui lr_sweep --port 5055", (None, None), {"port": 5055, "study": "lr_sweep", "uid": None}),
+        ("ui tracker.uri=http://host:5000", ("http://host:5000", None), {"port": 5000, "study": None, "uid": None}),
     ],
 )
 def test_ui_is_opened_at_the_configured_store(asked, line, args, kwargs):

@@ -373,7 +373,6 @@ FAILS = {
     takes_it_by_its_place: "takes_it_by_its_place takes it by its place alone: take `/` out of its arguments",
     goes_back: "hpsearch.report: epoch = 2: epoch 3 was reported before; report epochs in order, each once and with",
     reports_none: f"hpsearch.report was given 'valid/acc': None: each must be a number, by its name, {EXAMPLE}",
-    reports_more_than_a_float: "each must be a number, by its name, such as",
     returns_a_function: "the function returned <function takes_any at ",
     reports_in_a_thread: "hpsearch.report was called in thread 'other': call it in the thread of the trial's function",
     runs_away: "RecursionError: maximum recursion depth exceeded",
@@ -384,6 +383,8 @@ def test_a_truth_is_a_number_and_what_is_not_finite_makes_a_point_infeasible(tmp
     assert trained(lambda lr: np.bool_(True), tmp_path / "0")[0][0].metrics == {"valid/acc": 1.0}
     _, result = trained(lambda lr: math.nan, tmp_path / "1")
     assert (result.state, result.reason) == (TrialState.INFEASIBLE, "valid/acc is nan after epoch 1")
+    _, result = trained(reports_more_than_a_float, tmp_path / "2")
+    assert (result.state, result.reason) == (TrialState.INFEASIBLE, "valid/acc is inf after epoch 1")
 
 
 @pytest.mark.parametrize("function", FAILS, ids=lambda function: function.__name__)

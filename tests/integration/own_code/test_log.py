@@ -42,7 +42,7 @@ def test_it_is_in_the_record_in_mlflow_and_in_the_report(function, tmp_path, mon
         assert [(medium.name, medium.epoch) for medium in media] == [
             ("said", 4), ("weights", 1), ("weights", 2), ("weights", 3),
         ]  # fmt: skip
-    client = store.connect(store.store_uri(None), store.artifact_root(None))
+    client = store.connect(store.store_uri(None), store.artifact_root(None, store.store_uri(None)))
     for run in table.trials["run_id"]:
         pictures = [each.path for each in client.list_artifacts(run, "images")]
         assert sum(path.endswith(".png") for path in pictures) == 3

@@ -126,7 +126,8 @@ def test_a_study_is_not_compared_with_itself_nor_a_recipe_with_anything(folder):
     with pytest.raises(ConfigError, match="two different studies"):
         compare_studies("other", "other")
     record = Record(folder / "studies" / "recipe")
-    fake.open_study(record, recipe=["coarse"], stages={"coarse": {}})
+    fake.open_study(record, recipe=["coarse"])
+    record.study("stage", fake.TIME, name="coarse")
     record.close()
     with pytest.raises(ConfigError, match=r"'recipe' is a recipe: .*recipe\.coarse"):
         compare_studies("other", "recipe")

@@ -62,7 +62,9 @@ def test_an_ablation_without_arms_says_how_to_go_on(folder):
 
 
 def test_a_recipe_has_nothing_to_compare(folder):
-    record(folder, "r", recipe=["coarse"], stages={"coarse": {}})
+    recipe = record(folder, "r", recipe=["coarse"])
+    recipe.study("stage", fake.TIME, name="coarse")
+    recipe.close()
     with pytest.raises(ConfigError, match=r"'r' is a recipe: name searches of its stages \(among r\.coarse\)"):
         compared_table("r")
 
