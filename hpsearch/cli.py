@@ -21,7 +21,7 @@ from hpsearch.terminal.ending import stopped, told
 from hpsearch.terminal.help import COMMANDS, PROGRAM, command_help, full_help, short_help
 from hpsearch.terminal.option_help import help_pages
 
-_ANSWERS = ("list", "doctor", "ask", "tell")
+_ANSWERS = ("list", "status", "doctor", "ask", "tell")
 """Commands that are for what they print."""
 
 
@@ -85,7 +85,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--epoch", type=int)
     parser.add_argument("--failed", nargs="?", const="")
     parser.add_argument("--points", type=int)
-    for switch in ("--check", "--print", "--tables", "--json", "--repair"):
+    for switch in ("--check", "--print", "--tables", "--json", "--repair", "--follow"):
         parser.add_argument(switch, action="store_true")
     given, program = _apart(arguments)
     parsed = parser.parse_intermixed_args(given)
@@ -130,7 +130,8 @@ def _dispatch(parsed: argparse.Namespace) -> int:
 
 _OPTIONS_OF = (
     *(("port", "ui"), ("check", "replay"), ("epoch", "tell"), ("failed", "tell"), ("points", "run")),
-    *(("print", "report"), ("tables", "report"), ("json", "doctor"), ("repair", "doctor")),
+    *(("print", "report"), ("tables", "report"), ("json", "doctor", "status"), ("repair", "doctor")),
+    ("follow", "status"),
 )
 
 
@@ -142,9 +143,9 @@ def _check(parsed: argparse.Namespace) -> None:
         raise ConfigError(
             f"no command '{parsed.command}'{hint} (commands: {', '.join(COMMANDS)}; an override is written KEY=VALUE)"
         )
-    for option, owner in _OPTIONS_OF:
-        if getattr(parsed, option) not in (None, False) and parsed.command != owner:
-            raise ConfigError(f"--{option} belongs to `{PROGRAM} {owner}`")
+    for option, *owners in _OPTIONS_OF:
+        if getattr(parsed, option) not in (None, False) and parsed.command not in owners:
+            raise ConfigError(f"--{option} belongs to {' and '.join(f'`{PROGRAM} {owner}`' for owner in owners)}")
     for folder in parsed.path:
         if not Path(folder).is_dir():
             raise ConfigError(f"--path {folder}: no such folder")
@@ -275,6 +276,14 @@ def _list(parsed: argparse.Namespace) -> int:
     return 0
 
 
+def _status(parsed: argparse.Namespace) -> int:
+    from hpsearch.terminal.status import status
+
+    name = _name(parsed)
+    _no_more_words(parsed)
+    return status(name, follow=parsed.follow, as_json=parsed.json)
+
+
 def _sync(parsed: argparse.Namespace) -> int:
     from hpsearch.study.existing import sync
 
@@ -366,7 +375,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     each.__name__.removeprefix("_"): each
     for each in (
         *(_run, _new, _report, _list, _ui, _replay, _continue, _curvature),
-        *(_show, _sync, _doctor, _try, _skip, _ask, _tell),
+        *(_show, _status, _sync, _doctor, _try, _skip, _ask, _tell),
     )
 }
 

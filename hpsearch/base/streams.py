@@ -106,6 +106,19 @@ def settle() -> None:
     sys.stdout, sys.stderr = _unfailing(sys.stdout, 1), _unfailing(sys.stderr, 2)
 
 
+def has_reader(stream: TextIO) -> bool:
+    """Return whether somebody may read what is written to a stream: not of a pipe whose reader has left."""
+    try:
+        number = stream.fileno()
+    except (OSError, ValueError):  # a notebook's, or one that is closed
+        return not stream.closed
+    if not hasattr(select, "poll"):  # Windows tells with the next write
+        return True
+    poll = select.poll()
+    poll.register(number, 0)
+    return not any(event & (select.POLLERR | select.POLLNVAL) for _, event in poll.poll(0))
+
+
 def why_lost() -> str:
     """Return why text of standard output was lost, after it was flushed; empty where none was, or nobody wanted it."""
     lost = getattr(_raw(sys.stdout), "lost", None)

@@ -33,7 +33,7 @@ _LINE_SEC, _LINE_SHARE = 5.0, 0.05
 _RATE_SEC = 2.0
 _OTHER_LINES, _LISTED = 5, 8
 """Lines beside the list of running trials, and the most in it: of a group of dozens each says little."""
-_WIDE = 90
+_WIDE, _NARROW = 90, 60
 
 
 @contextmanager
@@ -222,10 +222,10 @@ def done(progress: Progress) -> float:
 
 def describe(progress: Progress) -> str:
     """Return a snapshot in one line."""
-    parts = [f"{progress.study}: {_share(progress)}"]
+    parts = [f"{progress.study}: {share(progress)}"]
     if progress.total == 1 and progress.running:
         parts.append(
-            " ".join(filter(None, (_epoch(progress.running[0]), _metrics(progress.running[0], progress.metric))))
+            " ".join(filter(None, (_epoch(progress.running[0]), metrics_text(progress.running[0], progress.metric))))
         )
     elif progress.counts:
         parts.append(tally(progress.counts))
@@ -250,11 +250,11 @@ def render(progress: Progress, left_sec: float | None, width: int, rows: int) ->
     if len(counts := _counts(progress)):
         parts.append(counts)
     if progress.running:
-        parts.append(_running(progress.running[:rows], progress.metric, metrics=2 if width >= _WIDE else 1))
+        parts.append(_running(progress.running[:rows], progress.metric, width))
     if len(progress.running) > rows:
         parts.append(Text(f"  and {len(progress.running) - rows} more", style="dim"))
     if progress.best:
-        point = styled(assignments(progress.best.params), "default not bold")
+        point = styled(_point(progress.best.params, width), "default not bold")
         best = Text("  best  ", style="bold green").append_text(point)
         parts.append(_one_line(best.append(f"  {best_score(progress.best)}", style="bold")))
     return Group(*parts)
@@ -265,7 +265,7 @@ def _bar(progress: Progress, left_sec: float | None, width: int) -> RenderableTy
     bar = ProgressBar(
         total=total or 1,
         completed=done(progress) if total else 0,
-        width=min(32, width // 5),
+        width=min(32, width // (5 if width >= _NARROW else 10)),
         pulse=total is None,
         complete_style="cyan",
         finished_style="green",
@@ -277,7 +277,7 @@ def _bar(progress: Progress, left_sec: float | None, width: int) -> RenderableTy
         time_text = f"{duration(left_sec)} left"
     table = _columns(shrinks=0, number=4)
     name = _one_line(styled(progress.study, "bold"))
-    table.add_row(name, bar, _share(progress), Text(time_text, style="dim"))
+    table.add_row(name, bar, share(progress), Text(time_text, style="dim"))
     return table
 
 
@@ -289,7 +289,8 @@ def _columns(shrinks: int, number: int) -> Table:
     return table
 
 
-def _share(progress: Progress) -> str:
+def share(progress: Progress) -> str:
+    """Return how many trials have finished of how many: ``12/45 trials``."""
     of = "" if progress.total is None else f"/{progress.total}"
     return f"{finished(progress)}{of} trial{'' if progress.total == 1 else 's'}"
 
@@ -303,19 +304,52 @@ def _counts(progress: Progress) -> Text:
     return Text("  ").append_text(Text(" · ", style="dim").join(parts)) if parts else Text()
 
 
-def _running(trials: tuple[RunningTrial, ...], objective: str, metrics: int) -> Table:
-    table = _columns(shrinks=1, number=4)
+def _running(trials: tuple[RunningTrial, ...], objective: str, width: int) -> Table:
+    from_outside = any(trial.heard_sec is not None for trial in trials)
+    table = _columns(shrinks=1, number=5 if from_outside else 4)
     for trial in trials:
-        params = _one_line(styled(assignments(trial.params)))
-        table.add_row(Text(f"  {trial.id}", style="cyan"), params, _epoch(trial), _metrics(trial, objective, metrics))
+        params = _one_line(styled(_point(trial.params, width)))
+        table.add_row(Text(f"  {trial.id}", style="cyan"), params, *map(styled, _cells(trial, objective, width)))
     return table
+
+
+def _point(params: Mapping[str, Any], width: int) -> str:
+    """Return a point in a line; on a narrow terminal without the groups of its keys, where they are told apart."""
+    bare = {key.rpartition(".")[2]: value for key, value in params.items()}
+    return assignments(bare if width < _NARROW and len(bare) == len(params) else params)
+
+
+def _cells(trial: RunningTrial, objective: str, width: int) -> list[str]:
+    """Return how far a trial is, and for whoever does not train it where it is and when it was heard of last."""
+    metrics = metrics_text(trial, objective, 2 if width >= _WIDE else 1)
+    if trial.heard_sec is None:
+        return [_epoch(trial), metrics]
+    heard = f"{duration(round(trial.heard_sec))} ago"
+    if width < _NARROW:
+        return [_epoch(trial).removeprefix("epoch "), where(trial, short=True), heard]
+    return [_epoch(trial), metrics, "  ".join(filter(None, (where(trial), heard)))]
+
+
+def where(trial: RunningTrial, short: bool = False) -> str:
+    """Return which worker trains a trial, on which machine, and in which attempt if it is not the first.
+
+    Args:
+        trial: that runs.
+        short: only the number of the worker, or else the machine.
+    """
+    worker = "" if trial.worker is None else f"worker {trial.worker}"
+    node = trial.node.partition(".")[0]
+    if short:
+        return worker.replace("worker ", "w") or node
+    place = f"{worker} on {node}" if worker and node else worker or node
+    return ", ".join(filter(None, (place, f"attempt {trial.attempt}" if trial.attempt > 1 else "")))
 
 
 def _epoch(trial: RunningTrial) -> str:
     return f"epoch {epoch_text(trial.epoch)}" + (f"/{trial.epochs}" if trial.epochs else "")
 
 
-def _metrics(trial: RunningTrial, objective: str, most: int = 2) -> str:
+def metrics_text(trial: RunningTrial, objective: str, most: int = 2) -> str:
     """Return the objective and what else the validation split says, else the training loss."""
     names = [name for name in trial.metrics if name.startswith("valid/") or name == objective] or ["train/loss"]
     names.sort(key=lambda name: (name != objective, name.endswith("/loss")))

@@ -178,7 +178,7 @@ class Driver:
         self._write_points()
         self._pool.submit()
         if load := self._environment.system(self._environment.timer()):
-            self._record.study("system", self._environment.clock(), metrics=load)
+            self._record.study("system", self._environment.clock(), metrics=load, total=self.total)
         self._record.write()
         self._show()
         if not self._pool.busy:

@@ -9,10 +9,11 @@ from functools import cache, partial
 from pathlib import Path
 
 from hpsearch.base import lineage, platform
-from hpsearch.base.errors import BusyError, StorageError
+from hpsearch.base.errors import BusyError, DamageError, HpsearchError, StorageError
 from hpsearch.base.files import replacement
 from hpsearch.base.intake import json_file
-from hpsearch.base.owners import this_process
+from hpsearch.base.observer import Driver
+from hpsearch.base.owners import Owner, this_process
 
 LOCK = "lock"
 LOCK_SEC = 0.3  # a listing of studies holds a lock for an instant
@@ -109,3 +110,38 @@ def _holder(folder: Path) -> str:
         return f"process {known['pid']} on {known['host']}"
     except (OSError, ValueError, LookupError, TypeError):
         return "in another process"
+
+
+def signed(folder: Path) -> float:
+    """Return when somebody took a study last, in seconds since the Unix epoch; 0 where nobody has signed."""
+    try:
+        return (folder / "owner.json").stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def last_driver(folder: Path) -> Driver | None:
+    """Return who has a study, or had it last, as it signed; nothing is locked.
+
+    Args:
+        folder: of the study.
+
+    Returns:
+        The process; None where none has signed.
+
+    Raises:
+        DamageError: what stands there does not say who.
+    """
+    path = folder / "owner.json"
+    try:
+        known = json_file(path)
+        process = Owner.of(str(known["process"]))
+        host, pid = str(known["host"]), int(known["pid"])
+    except FileNotFoundError:
+        return None
+    except (HpsearchError, OSError, ValueError, LookupError, TypeError, OverflowError):
+        process = None
+    if process is None:
+        raise DamageError(f"{path} does not say who had it last; the next run writes it again")
+    gone = process.is_gone()
+    return Driver(host, pid, None if gone is None else not gone, process.place == this_process().place)

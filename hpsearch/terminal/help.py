@@ -22,6 +22,11 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
         "or PDF; --tables: its tables in LaTeX and Markdown, to be pasted",
     ),
     "list": ("", "list the studies in this folder, best point and state"),
+    "status": (
+        "[STUDY] [--follow] [--json]",
+        "how a study stands, from any terminal or machine that sees this folder: done, running, queue, failures, best, "
+        "when it may end; without a name all that run, else the last one; --follow: again until it ends",
+    ),
     "ui": ("[NAME] [--port N]", "open MLflow on this machine, with a link to the trials of each study"),
     "replay": ("RUN [--check]", "train a logged trial again; --check: exit 1 when its curve differs"),
     "continue": (

@@ -4,16 +4,18 @@
 
 - ``spec``: what is trained; the first line. A later one says that the same training has other keys searched, or that
   the trial has asked for more hyperparameters since.
-- ``start``: an attempt begins. It is also a cut: reports of epochs after its ``epoch`` that stand before it are void.
+- ``start``: an attempt begins, on which ``worker`` of which ``node``. It is also a cut: reports of epochs after its
+  ``epoch`` that stand before it are void.
 - ``report``: an epoch's metrics; ``end``, in the last one: the evaluations at the end of the trial.
 - ``state``: a new state, with score and reason.
 - ``again``: a trial that a limit in time ended is given another chance, as if it had not failed; with ``code`` or
   ``data``, one whose code or data have changed is trained from the beginning, and what stands before it is void.
 
-`study.jsonl` holds the study's own: ``created`` once, ``open`` at each start of the driver, then ``best``, ``system``,
-``artifact``, ``state``; ``confirm`` where points are trained over fresh seeds: which ones, and why not all;
-``suggested`` where trials say themselves what is searched: the space so far; and ``code`` where code of a user's own
-trains trials: its digest, and one for each module.
+`study.jsonl` holds the study's own: ``created`` once, ``open`` at each start of the driver, then ``best``, ``system``
+(while it runs, every few seconds: the load, and how many trials there are at most), ``artifact``, ``state``;
+``confirm`` where points are trained over fresh seeds: which ones, and why not all; ``suggested`` where trials say
+themselves what is searched: the space so far; and ``code`` where code of a user's own trains trials: its digest, and
+one for each module.
 Each line says its format, see `hpsearch.base.formats`. Only the driver's process writes; a tracking store is a copy.
 """
 

@@ -56,6 +56,12 @@ def sent_file(folder: Path, uri: str) -> Path:
     return folder / "tracking" / f"{hashlib.sha256(without_password(uri).encode()).hexdigest()[:12]}.jsonl"
 
 
+def is_untracked(config: Mapping[str, Any]) -> bool:
+    """Return whether the configuration of a study names no tracking store."""
+    tracker = config.get("tracker")
+    return isinstance(tracker, dict) and str(tracker.get("_target_")).endswith(".NoTracker")
+
+
 def place_of(folder: Path) -> str:
     """Return the machine and the folder that a study is sent from: ``HOST:/home/me/studies/lr_sweep``."""
     return f"{socket.gethostname()}:{os.path.realpath(folder)}"

@@ -76,6 +76,7 @@ _TEXTS, _FACTS = _Rule(_are_texts, "a list of texts"), _Rule(_are_facts, "a tabl
 _LIMITS = _Rule(_are_numbers, "a table of numbers")
 _PAIRS, _ENDS = _Rule(_are_pairs, "pairs of numbers"), _Rule(_are_evaluations, "steps with numbers")
 _START = _Rule(lambda value: value is None or _is_epoch(value), "a number from 0 on, or null")
+_TOTAL = _Rule(lambda value: value is None or _is_count(value), "a count, or null")
 _NUMBER = _Rule(lambda value: type(value) in _NUMBERS, "a number")
 _SCORE = _Rule(lambda value: value is None or type(value) in _NUMBERS, "a number, or null")
 _STATE = _Rule(lambda value: value in list(TrialState), ", ".join(TrialState))
@@ -91,7 +92,10 @@ RULES: Mapping[str, Mapping[str, _Rule]] = {
         **{"params": _TABLE, "overrides": _TEXTS, "config": _TABLE},
         **dict.fromkeys(("code", "data", "purpose", "uid"), _optional(_TEXT)),
     },
-    "start": {"time": _TIME, "attempt": _COUNT, "epoch": _START, "facts": _FACTS},
+    "start": {
+        **{"time": _TIME, "attempt": _COUNT, "epoch": _START, "facts": _FACTS},
+        **{"worker": _optional(_COUNT), "node": _optional(_TEXT)},
+    },
     "report": {
         **{"time": _TIME, "epoch": _EPOCH, "step": _EPOCH, "metrics": _LIMITS, "steps": _PAIRS},
         "end": _optional(_ENDS),
@@ -118,7 +122,7 @@ STUDY_RULES: Mapping[str, Mapping[str, _Rule]] = {
     "stage": {"name": _TEXT},
     "best": {"point": _COUNT, "params": _TABLE, "mean": _NUMBER, "sd": _NUMBER, "n": _COUNT},
     "state": {"time": _TIME, "state": _TEXT},
-    "system": {"time": _TIME, "metrics": _LIMITS},
+    "system": {"time": _TIME, "metrics": _LIMITS, "total": _optional(_TOTAL)},
     "artifact": {"path": _TEXT},
 }
 """Fields of the lines of a study itself."""

@@ -100,8 +100,13 @@ class Record:
             }
             self._append(spec.id.stem, "spec", fold.spec["time"], **{**rest, **new})
 
-    def message(self, trial: TrialId, message: Started | Report) -> bool:
+    def message(self, trial: TrialId, message: Started | Report, **where: str | int) -> bool:
         """Record a message of a running trial.
+
+        Args:
+            trial: which trial.
+            message: what it says.
+            where: of an attempt that begins: its ``worker``, by number, and the ``node`` that has the worker.
 
         Returns:
             Whether it is new: a report of an epoch that is already there, or of a finished trial, is dropped.
@@ -109,7 +114,8 @@ class Record:
         stem, fold = trial.stem, self._trial(trial)
         if isinstance(message, Started):
             attempt = self._attempt.get(stem, fold.attempts + 1)
-            self._append(stem, "start", message.time, attempt=attempt, epoch=message.epoch, facts=message.facts)
+            began = {"attempt": attempt, "epoch": message.epoch, "facts": message.facts, **where}
+            self._append(stem, "start", message.time, **began)
             return True
         if message.epoch in fold.reports or fold.state.finished:
             return False
@@ -181,7 +187,7 @@ class Record:
 
         Args:
             event: ``open`` (name, question, config, space, objective, command, git, environment, seed, sampler),
-                ``best`` (point, params, mean, sd, n), ``confirm`` (points, seeds, why), ``system`` (metrics),
+                ``best`` (point, params, mean, sd, n), ``confirm`` (points, seeds, why), ``system`` (metrics, total),
                 ``artifact`` (path relative to the study's folder, optional `to`: folder in the store),
                 ``state`` (state, answer), ``code`` (digest, modules, targets), ``data`` (digest and fields of a
                 `DataState`, key).

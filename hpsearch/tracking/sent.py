@@ -44,7 +44,7 @@ class Sent:
         if study == self._folder.name:
             return self.run(name)
         file = self._folder.with_name(study) / "tracking" / self._path.name
-        entries = filter(_is_note, read_lines(file)[0] if file.is_file() else [])
+        entries = filter(is_note, read_lines(file)[0] if file.is_file() else [])
         return next((entry["run"] for entry in reversed([*entries]) if entry["name"] == name), None)
 
     def path(self, name: str) -> Path:
@@ -111,7 +111,7 @@ def unsent(folder: Path, uri: str) -> set[str]:
     """
     file = sqlite_path(uri)
     is_gone = file is not None and not (file.exists() and file.stat().st_size)
-    entries = [] if is_gone else filter(_is_note, read_lines(sent_file(folder, uri))[0])
+    entries = [] if is_gone else filter(is_note, read_lines(sent_file(folder, uri))[0])
     return _longer(folder, {entry["name"]: entry for entry in entries})
 
 
@@ -125,7 +125,7 @@ def _opened(path: Path) -> Journal:
     """Open what is noted; damaged notes are dropped, since the runs are found again and lines may be sent twice."""
     try:
         journal = Journal(path)
-        if all(map(_is_note, journal.events)):
+        if all(map(is_note, journal.events)):
             return journal
     except StorageError:
         if not path.is_file():
@@ -134,7 +134,8 @@ def _opened(path: Path) -> Journal:
     return Journal(path)
 
 
-def _is_note(entry: Mapping[str, Any]) -> bool:
+def is_note(entry: Mapping[str, Any]) -> bool:
+    """Return whether a line says how far an event file is sent."""
     named = type(entry.get("name")) is str and (entry.get("run") is None or type(entry["run"]) is str)
     return named and all(type(entry.get(key)) in (int, float) for key in ("offset", "epoch", "step"))
 
@@ -144,6 +145,6 @@ def sent_runs(folder: Path) -> dict[str, str]:
     files = sorted((folder / "tracking").glob("*.jsonl"), key=lambda path: path.stat().st_mtime)
     try:
         events = Journal(files[-1]).events if files else []
-        return {entry["name"]: entry["run"] for entry in events if _is_note(entry)}
+        return {entry["name"]: entry["run"] for entry in events if is_note(entry)}
     except StorageError:
         return {}

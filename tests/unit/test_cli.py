@@ -127,8 +127,8 @@ def test_replay_that_differs_exits_with_1_only_when_checked(asked):
     [
         (
             "reprot lr_sweep",
-            "no command 'reprot', did you mean 'report'? (commands: run, new, report, list, ui, replay, continue, "
-            "curvature, show, try, skip, ask, tell, sync, doctor; ",
+            "no command 'reprot', did you mean 'report'? (commands: run, new, report, list, status, ui, replay, "
+            "continue, curvature, show, try, skip, ask, tell, sync, doctor; ",
         ),
         ("train", "no command 'train' (commands: "),
         ("reprot --help", "--help reprot: no such command, group or key, did you mean 'report'?"),

@@ -13,17 +13,17 @@ from hpsearch.base.commands import command
 from hpsearch.base.errors import DamageError, HpsearchError, StorageError
 from hpsearch.base.formats import FORMAT, KEY
 from hpsearch.base.inside import check_links
-from hpsearch.base.intake import json_file
 from hpsearch.base.journal import read_lines
 from hpsearch.base.leftovers import is_held, leftovers
-from hpsearch.base.owners import Owner
 from hpsearch.base.types import TrialState
 from hpsearch.base.words import count, tally
+from hpsearch.search.lock import last_driver
 from hpsearch.study.doctor.findings import Finding, note, ok, problem
 from hpsearch.study.doctor.places import mending
 from hpsearch.study.folder import STUDY_FILE, read_yaml
 from hpsearch.tracking.damage import lost_ends, strangers
 from hpsearch.tracking.events import STUDY, read_study, read_trial, trial_files
+from hpsearch.tracking.identity import is_untracked
 from hpsearch.tracking.sent import unsent
 
 JOURNAL = "optuna.journal"
@@ -88,7 +88,8 @@ def _read(folder: Path) -> tuple[dict[str, Any], list[HpsearchError]]:
         of |= read_study(folder)
     with _noted(found):
         written = read_yaml(folder / STUDY_FILE)
-        of |= {KEY: written.get(KEY, FORMAT), "command": written.get("command"), _UNTRACKED: _is_untracked(written)}
+        of |= {KEY: written.get(KEY, FORMAT), "command": written.get("command")}
+        of[_UNTRACKED] = is_untracked(_config(written))
     return of, found
 
 
@@ -101,11 +102,9 @@ def _noted(damaged: list[HpsearchError]) -> Iterator[None]:
         damaged.append(error)
 
 
-def _is_untracked(written: Mapping[str, Any]) -> bool:
-    """Return whether a study was begun without a tracking store."""
+def _config(written: Mapping[str, Any]) -> Mapping[str, Any]:
     config = written.get("config")
-    tracker = config.get("tracker") if isinstance(config, dict) else None
-    return isinstance(tracker, dict) and str(tracker.get("_target_")).endswith(".NoTracker")
+    return config if isinstance(config, dict) else {}
 
 
 def _record(folder: Path, of: Mapping[str, Any], held: bool, damaged: list[HpsearchError]) -> Iterator[Finding]:
@@ -130,13 +129,13 @@ def _record(folder: Path, of: Mapping[str, Any], held: bool, damaged: list[Hpsea
 def _owner(folder: Path, of: Mapping[str, Any], held: bool) -> Iterator[Finding]:
     """Yield who has the study, or had it when it was interrupted."""
     try:
-        known = json_file(folder / "owner.json")
-        who, gone = f"process {int(known['pid'])} on {known['host']}", _is_gone(known)
-    except FileNotFoundError:
+        driver = last_driver(folder)
+    except DamageError as error:
+        yield note(folder.name, str(error).replace(f"{folder}{os.sep}", ""))
         return
-    except (HpsearchError, OSError, ValueError, LookupError, TypeError, OverflowError):
-        yield note(folder.name, "owner.json does not say who had it last; the next run writes it again")
+    if driver is None:
         return
+    who, gone = f"process {driver.pid} on {driver.host}", None if driver.is_alive is None else not driver.is_alive
     if held and gone is not False:
         yield note(folder.name, f"its lock is held, and not by {who}, which had it last")
     elif held:
@@ -165,18 +164,6 @@ def _again(of: Mapping[str, Any]) -> str:
     if (python, module, name) != ("python", "-m", "hpsearch") or not all(map(_WORD.match, words)) or roots & _TRUSTED:
         return _SAME
     return command(*words)
-
-
-def _is_gone(known: Mapping[str, Any]) -> bool | None:
-    """Return whether the process that wrote `owner.json` has ended; None where another machine is to be asked.
-
-    Raises:
-        ValueError: it does not say which one that was.
-    """
-    owner = Owner.of(str(known["process"]))
-    if owner is None:
-        raise ValueError(known["process"])
-    return owner.is_gone()
 
 
 def _unsent(folder: Path, uri: str, sync: str) -> Iterator[Finding]:
