@@ -114,7 +114,7 @@ class Record:
         stem, fold = trial.stem, self._trial(trial)
         if isinstance(message, Started):
             attempt = self._attempt.get(stem, fold.attempts + 1)
-            began = {"attempt": attempt, "epoch": message.epoch, "facts": message.facts, **where}
+            began: dict[str, Any] = {"attempt": attempt, "epoch": message.epoch, "facts": message.facts, **where}
             self._append(stem, "start", message.time, **began)
             return True
         if message.epoch in fold.reports or fold.state.finished:

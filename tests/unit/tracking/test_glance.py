@@ -1,7 +1,6 @@
 """A record that is looked at while it is written: each line once, and the same as a reader of the whole file sees."""
 
 import json
-import os
 import shutil
 
 import pytest
@@ -109,7 +108,7 @@ def test_a_file_that_is_replaced_cut_or_removed_is_read_anew(tmp_path):
     glance.look()
     assert glance.trials[TRIAL.stem].state is TrialState.RUNNING and glance.running(11.0)[0].attempt == 1
     other = life(tmp_path / "other")
-    os.replace(other, path)
+    other.replace(path)
     glance.look()
     assert glance.trials[TRIAL.stem].state is TrialState.COMPLETE
     path.unlink()
