@@ -130,7 +130,7 @@ def _dispatch(parsed: argparse.Namespace) -> int:
 
 _OPTIONS_OF = (
     *(("port", "ui"), ("check", "replay"), ("epoch", "tell"), ("failed", "tell"), ("points", "run")),
-    *(("print", "report"), ("tables", "report"), ("json", "doctor", "status"), ("repair", "doctor")),
+    *(("print", "report"), ("tables", "report"), ("repair", "doctor"), ("json", "doctor", "status")),
     ("follow", "status"),
 )
 
@@ -164,18 +164,10 @@ def _study(parsed: argparse.Namespace) -> int:
     composition = composed(parsed.words, parsed.config_dir)  # refuses before what trains is imported
     from hpsearch.progress.display import progress
     from hpsearch.study.api import run_composed
-    from hpsearch.study.recipe import RecipeOutcome
-    from hpsearch.study.search import StudyOutcome
-    from hpsearch.terminal.summary import show_recipe, show_study
-
-    def show(outcome: StudyOutcome | RecipeOutcome) -> None:
-        if isinstance(outcome, RecipeOutcome):
-            show_recipe(outcome)
-        else:
-            show_study(outcome, parsed.line)
+    from hpsearch.terminal.summary import show_outcome
 
     stops.work()
-    with progress(show=show) as observer:
+    with progress(show=lambda outcome: show_outcome(outcome, parsed.line)) as observer:
         return run_composed(composition, observer=observer).exit_code
 
 
@@ -201,8 +193,7 @@ def _new(parsed: argparse.Namespace) -> int:
     from hpsearch.study.new import write_project
     from hpsearch.terminal.summary import show_project
 
-    folder = Path(_name(parsed) or "my_project")
-    _no_more_words(parsed)
+    folder = Path(_only_name(parsed) or "my_project")
     show_project(folder, write_project(folder))
     return 0
 
@@ -279,9 +270,7 @@ def _list(parsed: argparse.Namespace) -> int:
 def _status(parsed: argparse.Namespace) -> int:
     from hpsearch.terminal.status import status
 
-    name = _name(parsed)
-    _no_more_words(parsed)
-    return status(name, follow=parsed.follow, as_json=parsed.json)
+    return status(_only_name(parsed), follow=parsed.follow, as_json=parsed.json)
 
 
 def _sync(parsed: argparse.Namespace) -> int:
@@ -320,15 +309,10 @@ def _show(parsed: argparse.Namespace) -> int:
 
 
 def _show_layers(parsed: argparse.Namespace) -> int:
-    from hpsearch.base.words import shown_path
     from hpsearch.study.layers import show_layers
+    from hpsearch.terminal.summary import show_layer_figures
 
-    outcome = show_layers(_one_name(parsed, "RUN"), overrides=parsed.words, config_dirs=parsed.config_dir)
-    say(f"{outcome.run}: {outcome.said}")
-    for path in outcome.files:
-        say(f"figure  {shown_path(path)}")
-    for note in outcome.notes:
-        say(f"note    {note}")
+    show_layer_figures(show_layers(_one_name(parsed, "RUN"), overrides=parsed.words, config_dirs=parsed.config_dir))
     return 0
 
 
@@ -383,6 +367,12 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
 def _name(parsed: argparse.Namespace) -> str | None:
     """Take the command's name from its words; what is left are overrides."""
     return parsed.words.pop(0) if parsed.words and "=" not in parsed.words[0] else None
+
+
+def _only_name(parsed: argparse.Namespace) -> str | None:
+    name = _name(parsed)
+    _no_more_words(parsed)
+    return name
 
 
 def _one_name(parsed: argparse.Namespace, placeholder: str) -> str:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from socket import gethostname
 
 from hpsearch.base.types import TrialId, TrialResult, TrialState
 from hpsearch.launch.base import Launcher
@@ -50,13 +51,16 @@ class Places:
         free = self._launcher.free()
         if self._launcher.width == 1:
             return free
-        count = Counter(map(self.worker, free))
+        count = Counter(map(self._worker, free))
         least = self._launcher.width if idle else 1
         workers = {worker for worker in count if count[worker] >= least} - set(self._owned.values())
-        return [slot for slot in free if self.worker(slot) in workers]
+        return [slot for slot in free if self._worker(slot) in workers]
 
-    def worker(self, slot: int) -> int:
-        """Return the number of the worker that a slot belongs to."""
+    def at(self, slot: int) -> dict[str, int | str]:
+        """Return where a slot is: the number of its worker, and the machine that has it."""
+        return {"worker": self._worker(slot), "node": gethostname()}
+
+    def _worker(self, slot: int) -> int:
         return slot % (self._launcher.slots // self._launcher.width)
 
     def start(self, trial: TrialId, slot: int, attempt: int = 1) -> int:
@@ -75,7 +79,7 @@ class Places:
         self._held.pop(trial, None)
         own_worker = self._again.pop(trial, None)
         if own_worker:
-            self._owned[trial] = self.worker(slot)
+            self._owned[trial] = self._worker(slot)
         plain = own_worker is False or (own_worker and attempt > 2)
         return 1 if plain else self._launcher.width
 

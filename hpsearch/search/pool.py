@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from socket import gethostname
 from typing import TypeAlias
 
 from hpsearch.base.files import LOG
@@ -269,7 +268,7 @@ class Pool:
             self._kill(live, SILENT_SECONDS)
         decision = live.decision or Decision.CONTINUE
         if isinstance(message, Started):
-            self._record.message(trial, message, worker=self._places.worker(live.slot), node=gethostname())
+            self._record.message(trial, message, **self._places.at(live.slot))
             kept = -1 if message.epoch is None else message.epoch
             live.curve = {epoch: value for epoch, value in live.curve.items() if epoch <= kept}
             live.epoch = max(0, kept)

@@ -18,6 +18,7 @@ from hpsearch.reports.kit.cells import texts
 
 if TYPE_CHECKING:
     from hpsearch.base.failures import Failure
+    from hpsearch.study.layers import LayersOutcome
     from hpsearch.study.recipe import RecipeOutcome
     from hpsearch.study.search import StudyOutcome
     from hpsearch.study.single import ReplayOutcome, TrialOutcome
@@ -82,6 +83,16 @@ class Printer:
 
     def _line(self, text: Text) -> None:
         self._console.print(text, soft_wrap=True)
+
+
+def show_outcome(outcome: "StudyOutcome | RecipeOutcome", command: str, stream: TextIO | None = None) -> None:
+    """Print the result of a study or of a recipe; see `show_study`."""
+    from hpsearch.study.recipe import RecipeOutcome
+
+    if isinstance(outcome, RecipeOutcome):
+        show_recipe(outcome, stream)
+    else:
+        show_study(outcome, command, stream)
 
 
 def show_study(outcome: "StudyOutcome", command: str, stream: TextIO | None = None) -> None:
@@ -258,6 +269,21 @@ def show_replay(outcome: "ReplayOutcome", stream: TextIO | None = None) -> None:
         out.text(f"  and {hidden} more", "dim")
     if outcome.differences and math.isfinite(outcome.largest):
         out.row("largest", number(outcome.largest))
+
+
+def show_layer_figures(outcome: "LayersOutcome", stream: TextIO | None = None) -> None:
+    """Print what the layers of a trial did.
+
+    Args:
+        outcome: what was found, and drawn.
+        stream: where to; None: standard output.
+    """
+    out = Printer(stream)
+    out.text(f"{outcome.run}: {outcome.said}")
+    for path in outcome.files:
+        out.text(f"figure  {shown_path(path)}")
+    for note in outcome.notes:
+        out.text(f"note    {note}")
 
 
 def show_project(folder: Path, files: Sequence[Path], stream: TextIO | None = None) -> None:
