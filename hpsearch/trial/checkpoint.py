@@ -18,6 +18,7 @@ from hpsearch.base.formats import FORMAT, TAG, stamped, untagged, upgraded
 from hpsearch.base.intake import check_stored, opened
 from hpsearch.base.keys import CONTINUED as KEY
 from hpsearch.base.types import Evaluation, Report, whole_or_fraction
+from hpsearch.trial.optimizer_state import unlike
 from hpsearch.trial.reading import END
 from hpsearch.trial.watch import Limit
 
@@ -162,7 +163,7 @@ def restore_last(folder: Path, key: str, data: str, model: nn.Module, optimizer:
     state = _read(folder / LAST)
     if state is None or (state["key"], state["data"]) != (key, data) or not _fits(state["model"], model):
         return None
-    if _unlike(state["optimizer"], optimizer):
+    if unlike(state["optimizer"], optimizer):
         return None
     model.load_state_dict(state["model"])
     optimizer.load_state_dict(state["optimizer"])
@@ -219,46 +220,13 @@ def take_over(file: Path, model: nn.Module, optimizer: Optimizer) -> Progress:
         raise ConfigError(f"{KEY}: {file} is missing or cannot be read")
     if not _fits(state["model"], model):
         raise ConfigError(f"{KEY}: {file} holds another architecture's weights ({_misfit(state['model'], model)})")
-    if why := _unlike(state["optimizer"], optimizer):
+    if why := unlike(state["optimizer"], optimizer):
         raise ConfigError(f"{KEY}: {file} holds the state of another optimizer ({why})")
     model.load_state_dict(state["model"])
     optimizer.load_state_dict({**state["optimizer"], "param_groups": optimizer.state_dict()["param_groups"]})
     progress = _progress(state)
     reports = [replace(report, end=()) for report in progress.reports]
     return replace(progress, reports=reports, end=(), samples={})
-
-
-def _unlike(state: Any, optimizer: Optimizer) -> str:
-    """Return why a state is none of an optimizer: of other parameters, another class, or another shape; else nothing.
-
-    An optimizer keeps nothing larger than the parameter that it is for, and a file may say that a few bytes are many.
-    """
-    try:
-        groups = optimizer.param_groups
-        if [len(group["params"]) for group in groups] != [len(group["params"]) for group in state["param_groups"]]:
-            return "it has other parameters"
-        if [group.keys() for group in groups] != [group.keys() for group in state["param_groups"]]:
-            return "it has other hyperparameters"
-        if not all(map(_alike, groups, state["param_groups"])):
-            return "it has hyperparameters of other kinds"
-        sizes = [each.numel() for group in groups for each in group["params"]]
-        kept = [(number, each) for number, held in state["state"].items() for each in held.values()]
-        if any(isinstance(each, Tensor) and each.numel() > max(sizes[number], 1) for number, each in kept):
-            return "it has parameters of other shapes"
-    except (KeyError, IndexError, TypeError, AttributeError):
-        return "it is damaged"
-    return ""
-
-
-def _alike(group: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Return whether the hyperparameters of two groups of parameters are of the same kinds, numbers all being one."""
-
-    def kind(value: Any) -> Any:
-        if isinstance(value, tuple | list):
-            return [kind(each) for each in value]
-        return float if type(value) is int else type(value)
-
-    return all(kind(value) == kind(other[name]) for name, value in group.items() if name != "params")
 
 
 def _misfit(weights: Mapping[str, Tensor], model: nn.Module) -> str:

@@ -242,7 +242,7 @@ def _optimizer_with(hyperparameters: dict[str, Any]) -> tuple[str, Any]:
     return "table", {**state, "optimizer": {**state["optimizer"], "param_groups": [{**group, **hyperparameters}]}}
 
 
-def _moment(make: Callable[[], torch.Tensor]) -> tuple[str, Any]:
+def _moment(make: Callable[[], torch.Tensor | None]) -> tuple[str, Any]:
     state = _last_state()
     state["optimizer"]["state"][0]["exp_avg"] = make()
     return "table", state
@@ -259,7 +259,7 @@ def _check_last(drawn: tuple[str, Any]) -> None:
             raise Refusal("nobody could have saved it") from None
     model, optimizer = _model()
     before = [each.clone() for each in model.parameters()]
-    progress = restore_last(Path(), "k", "d", model, optimizer)
+    progress = read(lambda: restore_last(Path(), "k", "d", model, optimizer))
     if progress is None:
         assert all(map(torch.equal, model.parameters(), before))
     else:
@@ -390,8 +390,10 @@ ENTRIES = (
         _states(),
         _check_last,
         found=(
-            *map(_optimizer_with, ({"capturable": {}}, {"betas": 0.9})),
+            *map(_optimizer_with, ({"capturable": {}}, {"betas": 0.9}, {"params": [[], 1]}, {"params": [0, 0]})),
             _moment(lambda: torch.zeros(2, 3, device="meta")),
+            _moment(lambda: None),
+            _moment(lambda: torch.zeros(3, 2)),
         ),
     ),
     EntryPoint("safetensors", _safetensors(), _check_safetensors),
