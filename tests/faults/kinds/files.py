@@ -10,6 +10,8 @@ from tests.faults.harness.run import Run
 from tests.faults.harness.surroundings import GRIDS, OWN_CODE, PROGRAMS
 
 SEARCHES = (*GRIDS, "auto lockstep", "auto fused", "auto inline", *OWN_CODE, *PROGRAMS)
+STAGED = ("recipe", "recipe fused", "ablation", "ablation fused")
+OF_STUDIES = ("events/*.jsonl", "optuna.journal", "study.yaml", "tracking/*", "trials.csv")
 COPIES = ("{stem} copy.jsonl", "{stem} (1).jsonl", "._{stem}.jsonl", "{stem}.jsonl~", "{stem}.sync-conflict-7.jsonl")
 SHIFTED = "import time\n_real = time.time\ntime.time = lambda: _real() + {sec}\n"
 
@@ -74,6 +76,14 @@ def event_files_damaged(run: Run) -> None:
     for _ in range(4):
         path = of_a_trial(run)
         run.random.choice([damage for damage in DAMAGES if path.stat().st_size or damage is remove])(run, path)
+    run.start()
+
+
+@kind("file of a stage or an arm damaged", under=STAGED)
+def file_of_a_stage_damaged(run: Run) -> None:
+    after_the_end(run)
+    files = [path for pattern in OF_STUDIES for path in run.folder.glob(f"studies/*/{pattern}")]
+    run.random.choice(DAMAGES)(run, run.random.choice(sorted(files)))
     run.start()
 
 

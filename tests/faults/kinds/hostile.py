@@ -110,7 +110,7 @@ kind("trial hangs until its limit", under=OWN_CODE)(_in_one_attempt(HANGS, "budg
 kind("trial changes its process", under=OWN_CODE)(_in_one_attempt({"": CHANGES}))
 
 
-@kind("trial breaks its worker for others", under=OWN_CODE)
+@kind("trial breaks its worker for others", under=("own code",))  # what waits in a broken worker is broken, too
 def breaks_for_others(run: Run) -> None:
     run.excuse("no_traceback_is_logged", "attempts of others fail once, and their logs say how")
     run.in_trials(_once(BREAKS[run.random.choice(sorted(BREAKS))], 12))
