@@ -38,7 +38,7 @@ from hpsearch.study.stages.base import Finding, Stage, Verdict, check_stages
 from hpsearch.study.tables import ablation_tables, table_of, with_runs
 from hpsearch.study.unchanged import stamp
 from hpsearch.study.writing import report_files
-from hpsearch.tracking.damage import has_lost_ends
+from hpsearch.tracking.damage import is_incomplete
 from hpsearch.tracking.events import CODE, read_study
 from hpsearch.tracking.mlflow import sync
 from hpsearch.tracking.record import Record
@@ -207,7 +207,7 @@ def run_recipe(composition: Composition, observer: Observer) -> RecipeOutcome:
             origins.data.learn(session.workers.files(config))
         refuse_other_data(origins.data, session, goes_on)
         again = look_again(origins.code, session, stages, goes_on)
-        again |= {name for name in before if has_lost_ends(folder_of(f"{session.folder.name}.{name}"))}
+        again |= {name for name in before if is_incomplete(folder_of(f"{session.folder.name}.{name}"))}
         session.open(composition.space, recipe=list(composition.config["stages"]))
         study = read_study(session.folder)
         done = {name: finding for name, finding in _findings(study, stages).items() if name not in again}

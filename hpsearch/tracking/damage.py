@@ -100,10 +100,14 @@ def lost_ends(folder: Path) -> list[str]:
     return [f"study '{folder.name}': the ends of {number_of(lost, 'trial')} are lost; `{again}` trains them again"]
 
 
-def has_lost_ends(folder: Path) -> bool:
-    """Return whether trials of a study had ended and have no end on record any more, or a file of its is damaged."""
+def is_incomplete(folder: Path) -> bool:
+    """Return whether a study lacks ends of trials, or its own record, that were there, or a file of its is damaged.
+
+    Args:
+        folder: of the study; where there is none, nothing is lacking.
+    """
     try:
-        return bool(lost_ends(folder))
+        return bool(lost_ends(folder)) or (folder.is_dir() and not read_study(folder))
     except DamageError:
         return True
 

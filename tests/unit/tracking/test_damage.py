@@ -1,11 +1,12 @@
 """Damaged event files, and files that somebody left beside them."""
 
 import shutil
+from pathlib import Path
 
 import pytest
 
 from hpsearch.base.errors import DamageError
-from hpsearch.tracking.damage import has_lost_ends, kept_aside, lost_ends, mend_events, strangers
+from hpsearch.tracking.damage import is_incomplete, kept_aside, lost_ends, mend_events, strangers
 from hpsearch.tracking.events import read_study, read_trial, read_trials
 from hpsearch.tracking.record import Record, uid_on_record
 from tests.support.fake_study import write_study
@@ -60,7 +61,7 @@ def test_a_damaged_file_of_a_trial_is_kept_aside(folder):
     changed(path, b'"state":"COMPLETE"', b'"state":"PRUNED"')
     with pytest.raises(DamageError, match="is damaged: up to line"):
         read_trial(path)
-    assert has_lost_ends(folder)
+    assert is_incomplete(folder)
     (line,) = mend_events(folder)
     assert line.startswith(f"{path}: is damaged") and "kept as 0-0-0.jsonl.damaged" in line
     assert not path.exists() and mend_events(folder) == []
@@ -70,11 +71,17 @@ def test_a_damaged_file_of_a_trial_is_kept_aside(folder):
 
 @pytest.mark.parametrize("damage", ["no file", "no end"])
 def test_ends_that_were_on_record_and_are_lost_are_said(folder, damage):
-    assert lost_ends(folder) == [] and not has_lost_ends(folder)
+    assert lost_ends(folder) == [] and not is_incomplete(folder)
     path = folder / "events" / "1-1-0.jsonl"
     lines = path.read_bytes().splitlines(keepends=True)
     path.unlink() if damage == "no file" else path.write_bytes(b"".join(lines[:-1]))
-    assert "the ends of 1 trial are lost" in lost_ends(folder)[0] and has_lost_ends(folder)
+    assert "the ends of 1 trial are lost" in lost_ends(folder)[0] and is_incomplete(folder)
+
+
+@pytest.mark.parametrize("lose", [Path.unlink, lambda path: path.write_bytes(b"")])
+def test_a_study_without_its_own_record_is_incomplete_and_one_that_never_was_is_not(folder, lose):
+    lose(folder / "events" / "study.jsonl")
+    assert is_incomplete(folder) and not is_incomplete(folder / "none")
 
 
 LINES = ("uid", "question", "best", "state")
