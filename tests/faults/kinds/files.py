@@ -11,7 +11,7 @@ from tests.faults.harness.surroundings import GRIDS, OWN_CODE, PROGRAMS
 
 SEARCHES = (*GRIDS, "auto lockstep", "auto fused", "auto inline", *OWN_CODE, *PROGRAMS)
 STAGED = ("recipe", "recipe fused", "ablation")
-"""Without the fused ablation: what is lost trains again beside fewer others, within the tolerance and not bit for bit."""
+"""Not the fused ablation: what is lost trains again beside fewer others, within the tolerance but not bit for bit."""
 OF_STUDIES = ("events/*.jsonl", "optuna.journal", "study.yaml", "tracking/*", "trials.csv")
 COPIES = ("{stem} copy.jsonl", "{stem} (1).jsonl", "._{stem}.jsonl", "{stem}.jsonl~", "{stem}.sync-conflict-7.jsonl")
 SHIFTED = "import time\n_real = time.time\ntime.time = lambda: _real() + {sec}\n"
