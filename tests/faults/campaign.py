@@ -107,7 +107,7 @@ def _again(args: argparse.Namespace, index: int) -> str:
 
 def _verdicts(faults: Sequence[Fault], folder: Path, jobs: int) -> Iterator[Verdict]:
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(jobs, context, _interruptible, max_tasks_per_child=20)
+    pool = ProcessPoolExecutor(jobs, context, _interruptible)  # without `max_tasks_per_child`: 3.11 hangs with it
     try:
         for calm in [pool.submit(calm_run, surroundings, folder) for surroundings in _needed(faults)]:
             calm.result()

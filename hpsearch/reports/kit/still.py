@@ -4,8 +4,10 @@ It knows what our figures use: scatter, horizontal bars, heat maps, shapes, anno
 shows its first entry; hover texts are left out.
 """
 
+import importlib
 import io
 import math
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -131,6 +133,8 @@ def drawn_as_svg(parts: Part, width: int = 760) -> str:
         SVG text.
     """
     height = parts["layout"].get("height") or HEIGHT_PX
+    if "IPython" in sys.modules:
+        importlib.import_module("IPython")  # matplotlib looks into it, and another thread may be importing it just now
     with matplotlib.rc_context(_STYLE):
         drawn = Sheet(figsize=(width / PIXELS_PER_INCH, height / PIXELS_PER_INCH))
         fill(drawn, parts)

@@ -1,8 +1,9 @@
 """What must hold after every fault, once the same command has completed the study: one function per promise."""
 
 import json
+import math
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -111,15 +112,21 @@ def result_is_the_undisturbed_one(found: Evidence) -> Iterator[str]:
     """Yield trials that differ from those of an undisturbed run, as far as the surroundings promise."""
     if found.same is Same.ALL:
         for twin in (None, *found.twins):
-            yield from _differences(_as_calm(found.now.rows, found, twin), found.calm.rows, "row")
-            yield from _differences(_as_calm(found.now.curves, found, twin), found.calm.curves, "curve")
+            yield from _differences(_as_calm(found.now.rows, found, twin), found.calm.rows, "row", found.now.half_plain)
+            yield from _differences(
+                _as_calm(found.now.curves, found, twin), found.calm.curves, "curve", found.now.half_plain
+            )
         return
     calm = {_setting(row): name for name, row in found.calm.rows.items()}
     for name, row in found.now.rows.items():
         twin = calm.get(_setting(row))
-        if twin and not _one_begins_like_the_other(found.now.curves.get(name, {}), found.calm.curves.get(twin, {})):
+        like = _nearly if name in found.now.half_plain else _alike
+        if twin and not _begins(found.now.curves.get(name, {}), found.calm.curves.get(twin, {}), like):
             yield f"{name} has another curve than the same configuration undisturbed"
 
+
+ROUNDING = 0.02
+"""What two orders of the same sums may make of a curve, relative and absolute."""
 
 CHECKS: dict[str, Callable[[Evidence], Iterator[str]]] = {
     check.__name__: check
@@ -143,9 +150,12 @@ def text(value: Any) -> str:
     return json.dumps(value, sort_keys=True, default=str)
 
 
-def _differences(now: dict[str, Any], calm: dict[str, Any], what: str) -> Iterator[str]:
+def _differences(
+    now: dict[str, Any], calm: dict[str, Any], what: str, half_plain: Collection[str] = ()
+) -> Iterator[str]:
     for name in sorted(set(now) | set(calm)):
-        if text(now.get(name)) != text(calm.get(name)):
+        like = _nearly if name in half_plain else _alike
+        if not like(now.get(name), calm.get(name)):
             yield f"{name}: another {what} than undisturbed: {_first(now.get(name), calm.get(name))}"
 
 
@@ -176,5 +186,18 @@ def _setting(row: dict[str, Any]) -> tuple[str, Any, Any]:
     return row["key"], row["seed"], row["fold"]
 
 
-def _one_begins_like_the_other(one: Curve, other: Curve) -> bool:
-    return all(text(one[epoch]) == text(other[epoch]) for epoch in one.keys() & other.keys())
+def _begins(one: Curve, other: Curve, like: Callable[[Any, Any], bool]) -> bool:
+    return all(like(one[epoch], other[epoch]) for epoch in one.keys() & other.keys())
+
+
+def _alike(one: Any, other: Any) -> bool:
+    return text(one) == text(other)
+
+
+def _nearly(one: Any, other: Any) -> bool:
+    """Return whether two values, or all parts of two tables, are the same but for what roundings become."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_nearly(one[name], other[name]) for name in one)
+    if isinstance(one, float) and isinstance(other, float):
+        return math.isclose(one, other, rel_tol=ROUNDING, abs_tol=ROUNDING) or _alike(one, other)
+    return _alike(one, other)

@@ -33,6 +33,8 @@ class Facts:
     """The curves of trials that have ended, by the record."""
     rows: dict[str, dict[str, Any]] = field(default_factory=dict)
     """The table: what `load_trials` gives."""
+    half_plain: set[str] = field(default_factory=set)
+    """Trials of groups that the plain loop went on with, as their worker had died twice: it sums in another order."""
     curves: dict[str, Curve] = field(default_factory=dict)
     """What `load_curves` gives."""
     twice: list[str] = field(default_factory=list)
@@ -108,6 +110,7 @@ def _read_tables(study: str, found: Facts) -> None:
 
     rows = load_trials(study).to_dict("records")
     found.rows.update({_name(study, row): _kept(row) for row in rows})
+    found.half_plain |= {_name(study, row) for row in rows if "*0" in str(row.get("fused_widths", ""))}
     found.twice += [f"{name} in load_trials" for name in _more_than_once([_name(study, row) for row in rows])]
     points = load_curves(study).to_dict("records")
     for row in points:
