@@ -10,7 +10,9 @@ import re
 import zlib
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 from hpsearch.base import platform
@@ -320,6 +322,18 @@ def sync_all(journals: Collection[Journal]) -> None:
         for journal in journals:
             journal.sync()
         return
-    with ThreadPoolExecutor(min(SYNC_THREADS, len(journals))) as threads:
-        for _ in threads.map(Journal.sync, journals):
-            pass
+    for _ in _threads(os.getpid()).map(Journal.sync, journals):
+        pass
+
+
+@cache
+def _threads(_process: int) -> ThreadPoolExecutor:
+    """Return the threads of this process that wait for the disk; all are started at once, and stay.
+
+    `Thread.start` waits for ever for a thread that finds no memory as it begins, so none is started later on.
+    """
+    threads = ThreadPoolExecutor(SYNC_THREADS, "sync")
+    together = Barrier(SYNC_THREADS)
+    for begun in [threads.submit(together.wait) for _ in range(SYNC_THREADS)]:
+        begun.result()
+    return threads

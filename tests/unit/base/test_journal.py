@@ -4,6 +4,7 @@ import errno
 import json
 import math
 import os
+import threading
 import zlib
 
 import pytest
@@ -233,3 +234,13 @@ def test_a_file_that_somebody_else_touched_is_written_no_more(tmp_path, what, ho
         journal.write()
     assert (path.read_bytes() if path.exists() else None) == left and folder.exists() == (what != "moved")
     journal.close()
+
+
+def test_waiting_for_the_disk_starts_no_thread_but_the_first_time(tmp_path, monkeypatch):
+    journals = [Journal(tmp_path / f"{name}.jsonl") for name in "abc"]
+    for again in range(2):
+        for journal in journals:
+            journal.append({"n": again})
+            journal.flush()
+        sync_all(journals)
+        monkeypatch.setattr(threading.Thread, "start", lambda self: pytest.fail("a thread that may find no memory"))
