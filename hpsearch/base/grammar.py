@@ -37,6 +37,14 @@ def value_text(value: Any) -> str:
     raise TypeError(f"{value!r} cannot be written as an override")
 
 
+def shown_text(value: Any) -> str:
+    """Return `value_text`, or for what cannot be written as an override how Python writes it, for a message."""
+    try:
+        return value_text(value)
+    except TypeError:
+        return repr(value)
+
+
 def _key_text(key: Any) -> str:
     if isinstance(key, str) and _PLAIN.fullmatch(key) and key.lower() not in _NOT_STRINGS:
         return key

@@ -12,7 +12,7 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from hpsearch.base.environment import named_here, names_in
 from hpsearch.base.errors import ConfigError
-from hpsearch.base.grammar import value_text
+from hpsearch.base.grammar import shown_text
 from hpsearch.base.keys import RUN_TIME
 from hpsearch.base.passwords import without_password
 from hpsearch.base.plain import ABSENT, copied, flatten, get
@@ -47,7 +47,7 @@ def _unresolved(error: OmegaConfBaseException, raw: Mapping[str, Any]) -> str:
     missing, written = _MISSING.search(str(error)), get(raw, str(error.full_key))
     if missing is None:
         return f"{error.full_key}: {hydra_message(error)}"
-    given = "" if written is ABSENT else f" = {value_text(written)}"
+    given = "" if written is ABSENT else f" = {shown_text(written)}"
     return f"{error.full_key}{given}: the environment variable {missing[1]} is not set"
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from hpsearch.base.errors import ConfigError, nearest
-from hpsearch.base.grammar import value_text
+from hpsearch.base.grammar import shown_text
 from hpsearch.base.plain import copied, get
 from hpsearch.config.limits import target_part
 
@@ -42,7 +42,7 @@ def with_parts(raw: Mapping[str, Any], option: Option) -> dict[str, Any]:
 
 def _written_out(key: str, parts: Any, option: Option, inside: tuple[str, ...]) -> list[Any]:
     if not isinstance(parts, list) or not parts:
-        said = f"{key} = {_shown(parts)}"
+        said = f"{key} = {shown_text(parts)}"
         raise ConfigError(f"{said}: must be a list of schedules, as [linear,cosine] or [linear,{{cosine:{{T_max:5}}}}]")
     return [_part(f"{key}[{place}]", part, option, inside) for place, part in enumerate(parts)]
 
@@ -76,11 +76,4 @@ def _named(key: str, part: Any) -> tuple[str, Mapping[str, Any]]:
         ((name, given),) = part.items()
         if isinstance(given, Mapping | None):
             return str(name), given or {}
-    raise ConfigError(f"{key} = {_shown(part)}: must be the name of a schedule, or {{NAME:{{KEY:VALUE}}}}")
-
-
-def _shown(value: Any) -> str:
-    try:
-        return value_text(value)
-    except TypeError:
-        return repr(value)
+    raise ConfigError(f"{key} = {shown_text(part)}: must be the name of a schedule, or {{NAME:{{KEY:VALUE}}}}")

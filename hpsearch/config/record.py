@@ -13,7 +13,7 @@ from typing import Any
 from hpsearch.base.commands import FOLDERS, LOCAL_MODULE
 from hpsearch.base.environment import TAKEN
 from hpsearch.base.errors import ConfigError
-from hpsearch.base.grammar import value_text
+from hpsearch.base.grammar import shown_text
 from hpsearch.base.keys import ARGS, RUN_TIME
 from hpsearch.base.lacking import COMMAND, OPENS, lacking
 from hpsearch.base.passwords import without_password
@@ -60,7 +60,7 @@ def read_back(config: Mapping[str, Any], plugins: Sequence[str], words: Iterable
 
 
 def _refused(key: str, value: Any) -> str:
-    said = f"{key} = {value_text(value)}"
+    said = f"{key} = {shown_text(value)}"
     if key == COMMAND:
         return f"{said}: a program of a record is not run; name it on the command line: {key}=[PROGRAM,ARGUMENTS...]"
     return f"{said}: is looked up for no record; give the value on the command line: {key}=VALUE"

@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from hpsearch.base.errors import ConfigError
-from hpsearch.base.grammar import value_text
+from hpsearch.base.grammar import shown_text
 from hpsearch.base.plain import ABSENT, get
 from hpsearch.config.groups import CONF
 from hpsearch.config.words import COMMAND_LINE
@@ -35,7 +35,7 @@ def check_root(raw: Mapping[str, Any], texts: Iterable[str]) -> None:
         if value is ABSENT:
             raise ConfigError(f"~{key}: it cannot be left out (from {source})")
         if is_table and not isinstance(value, Mapping):
-            raise ConfigError(f"{key} = {value_text(value)}: must be a table (from {source})")
+            raise ConfigError(f"{key} = {shown_text(value)}: must be a table (from {source})")
 
     for key, value in raw.items():
         if _is_deeper(value, DEEPEST):

@@ -10,7 +10,7 @@ import yaml
 
 from hpsearch.base.conditions import space_word
 from hpsearch.base.errors import ConfigError, hint
-from hpsearch.base.grammar import value_text
+from hpsearch.base.grammar import shown_text
 from hpsearch.base.near import nearest_keys
 from hpsearch.base.plain import flatten
 from hpsearch.config.groups import CONF, describe_groups, option_file
@@ -170,7 +170,7 @@ def _about(text: str, content: Mapping[str, Any]) -> str:
 def _chosen(defaults: Any) -> list[str]:
     """Return what the ``defaults`` of a study choose."""
     entries = [entry for entry in defaults if isinstance(entry, dict)] if isinstance(defaults, list) else []
-    return [f"{_OVERRIDE.sub('', str(key))}={value_text(value)}" for entry in entries for key, value in entry.items()]
+    return [f"{_OVERRIDE.sub('', str(key))}={shown_text(value)}" for entry in entries for key, value in entry.items()]
 
 
 def _option_keys(content: Mapping[str, Any], comments: Mapping[str, str], prefix: str) -> list[OptionKey]:
@@ -199,7 +199,7 @@ def _option_keys(content: Mapping[str, Any], comments: Mapping[str, str], prefix
 def _written(value: Any) -> str:
     """Return a value as a command line has it; YAML alone takes ``1e-3`` for a text, and OmegaConf does not."""
     is_number = isinstance(value, str) and re.fullmatch(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+", value)
-    return str(value) if is_number else value_text(value)
+    return str(value) if is_number else shown_text(value)
 
 
 def _clauses(block: Mapping[str, Any], rest: str) -> list[str]:

@@ -178,7 +178,12 @@ SETTINGS_TEXTS = st.one_of(
     st.tuples(st.just(".toml"), mutated(st.just('lr = 0.30000000000000004\nname = "a b"\nwhen = 2026-01-31T10:00:00Z\n[model]\nwidth = 8\n"a.b" = [1, {x = 2}]\n[[t]]\ny = inf\n'), ["[", "]", "{", "=", "\n", '"""', "'", "nan", "0x1", "1e999", "é", ".", "\\u0000"])),
 )  # fmt: skip
 ENTRIES = (
-    EntryPoint("study files", yaml_texts(st.just(STUDY)), _check_study, found=("args: " + "[" * 120 + "]" * 120,)),
+    EntryPoint(
+        "study files",
+        yaml_texts(st.just(STUDY)),
+        _check_study,
+        found=("args: " + "[" * 120 + "]" * 120, "study: {x: [{a b: 1}]}", "budget: [{a b: 1}]"),
+    ),
     EntryPoint(
         "options of a user's", yaml_texts(st.just(OVERLAY)), _check_overlay, found=("lr: " + "[" * 120 + "]" * 120,)
     ),

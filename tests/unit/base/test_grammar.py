@@ -5,7 +5,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpsearch.base.grammar import value_text
+from hpsearch.base.grammar import shown_text, value_text
 
 PARSER = OverridesParser.create()
 LEAF = (
@@ -56,3 +56,7 @@ def test_hydra_reads_what_is_written(value):
 def test_what_cannot_be_written_is_refused(value):
     with pytest.raises(TypeError):
         value_text(value)
+
+
+def test_what_cannot_be_written_as_a_word_is_shown_all_the_same():
+    assert shown_text([{"a b": 1}]) == "[{'a b': 1}]" and shown_text([{"a": 1}]) == "[{a:1}]"
