@@ -48,7 +48,7 @@ class Tail:
         now = (found.st_dev, found.st_ino) if found else None
         size = found.st_size if found else 0
         void = self._is is not None and (now != self._is or size < self.offset)
-        grown = size != self.size
+        grown = size != self.size or (found is not None and self._is is None)  # a pipe has no size, and is refused
         self._is, self.size = now, size
         if void:
             self.offset = 0

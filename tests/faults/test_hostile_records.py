@@ -12,11 +12,16 @@ from hpsearch.base import intake
 from hpsearch.base.errors import ConfigError, StorageError
 from hpsearch.base.journal import Journal, read_lines
 from hpsearch.base.layer_rows import read_layer_rows
+from hpsearch.base.types import TrialId
+from hpsearch.progress.status import change
+from hpsearch.progress.status import lines as status_lines
 from hpsearch.search import lock, requests
 from hpsearch.search.storage import JournalStore
 from hpsearch.study.doctor.examine import examine
 from hpsearch.study.doctor.findings import Level
 from hpsearch.study.folder import read_yaml
+from hpsearch.study.status import Onlooker
+from hpsearch.terminal.status import plain_status
 from hpsearch.tracking.events import read_study, read_trial, trial_files
 from hpsearch.tracking.lines import last_state
 from hpsearch.tracking.sent import Sent, sent_file, sent_runs
@@ -420,3 +425,36 @@ def test_a_lock_whose_owner_says_nothing_is_held_all_the_same(tmp_path, content)
 )
 def test_settings_of_a_program_that_are_none(tmp_path, name, content):
     refused(lambda: settings_file.read(written(tmp_path / name, content[:20_000])), "trainer.file = ", ConfigError)
+
+
+@pytest.mark.timeout(60)
+def test_whoever_looks_on_is_told_of_each_and_goes_on(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    studies, sound = tmp_path / "studies", {"event": "created", "uid": "u"}
+    open_ = {"event": "open", "time": 1.0, "config": [], "objective": 3, "recipe": 5, "stages": 7, "state": "x"}
+    for number, (events, _) in enumerate(LINES.values()):
+        written(studies / f"lines{number}/events/3-0-0.jsonl", *events)
+        written(studies / f"lines{number}/events/4-0-0.jsonl", SPEC | {"point": 4}, START, REPORT)
+        written(studies / f"lines{number}/events/study.jsonl", sound, open_ | {"config": {}})
+    for number, (event, _) in enumerate(STUDY.values()):
+        written(studies / f"study{number}/events/study.jsonl", event)
+    written(studies / "odd/events/study.jsonl", sound, open_ | {"config": {"trainer": 3, "tracker": []}})
+    (studies / "pipes/events").mkdir(parents=True)
+    for name in ("events/study.jsonl", "events/3-0-0.jsonl", "owner.json"):
+        os.mkfifo(studies / "pipes" / name)
+    pathlib.Path(studies / "folders/events/3-0-0.jsonl").mkdir(parents=True)
+    pathlib.Path(studies / "folders/events/study.jsonl").mkdir()
+    with bounded_memory(MEMORY):
+        for folder in studies.iterdir():
+            onlooker = Onlooker(folder.name)
+            for _ in range(3):  # damage stays said
+                (found,) = onlooker.look(9.0)
+                said = "\n".join([*status_lines(found, 9.0), json.dumps(plain_status(found, 9.0)), change(found)])
+                assert "\x1b" not in said
+            if folder.name.startswith("lines"):
+                assert found.cut_off[-1:] == (TrialId(4, 0),), "the sound one beside it"
+            else:
+                assert (found.state == "DAMAGED" and found.unreadable) or folder.name == "odd"
+        wrong = {folder.name for folder in studies.glob("lines*") if Onlooker(folder.name).look(9.0)[0].unreadable}
+    states = {f"lines{number}" for number, case in enumerate(LINES) if "state" in case or "start" in case}
+    assert states <= wrong
