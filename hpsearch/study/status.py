@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +100,8 @@ def status_of(glance: StudyGlance, now: float) -> StudyStatus:
     """
     study, driver = glance.study, _driver(glance.folder)
     running = glance.running(now)
+    if is_outside(_config(glance)):  # whoever asked for it trains it, wherever that is
+        running = tuple(replace(each, worker=None, node="") for each in running)
     state = _state(glance, driver, bool(running) or now - signed(glance.folder) < SILENT_SEC)
     goes_on = state in (RUNNING, TURNS)
     trials = list(glance.readable)

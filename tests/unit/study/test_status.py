@@ -99,6 +99,11 @@ def test_a_table_of_states(looked, own, trials, process, state, alive):
     assert bool(found.progress.running) == found.goes_on
 
 
+def test_no_worker_of_ours_trains_what_was_asked_for_from_outside(looked):
+    (running,) = looked(OPEN | {"config": OUTSIDE}, trials=[trial(0)], process=GONE).progress.running
+    assert (running.worker, running.node) == (None, "")
+
+
 def test_told_by_turns_it_is_paused_once_nothing_is_asked_for_and_nobody_came_for_long(looked, tmp_path):
     own = (OPEN | {"config": OUTSIDE}, ended("PAUSED"))
     assert looked(*own, trials=[trial(0, "COMPLETE")], process=GONE).state == "TURNS"
