@@ -100,13 +100,12 @@ def test_each_byte_is_read_once_and_trials_that_have_ended_are_not_asked_again(t
 
 def test_a_file_that_is_replaced_cut_or_removed_is_read_anew(tmp_path):
     path = life(tmp_path / "s")
+    lines = path.read_bytes().splitlines(keepends=True)
     glance = StudyGlance(tmp_path / "s")
-    glance.look()
-    shorter = b"".join(path.read_bytes().splitlines(keepends=True)[:2])
-    glance.trials[TRIAL.stem].state = TrialState.RUNNING  # else it is not asked
-    path.write_bytes(shorter)
-    glance.look()
-    assert glance.trials[TRIAL.stem].state is TrialState.RUNNING and glance.running(11.0)[0].attempt == 1
+    for whole, attempt in ((6, 2), (2, 1)):
+        path.write_bytes(b"".join(lines[:whole]))
+        glance.look()
+        assert [each.attempt for each in glance.running(99.0)] == [attempt]
     other = life(tmp_path / "other")
     other.replace(path)
     glance.look()
