@@ -34,7 +34,8 @@ class Facts:
     rows: dict[str, dict[str, Any]] = field(default_factory=dict)
     """The table: what `load_trials` gives."""
     half_plain: set[str] = field(default_factory=set)
-    """Trials of groups that the plain loop went on with, as their worker had died twice: it sums in another order."""
+    """Trials that the plain loop trained, or went on with, in a study of groups: it sums in another order. So are those
+    whose worker had died twice, and one that is trained again alone."""
     curves: dict[str, Curve] = field(default_factory=dict)
     """What `load_curves` gives."""
     twice: list[str] = field(default_factory=list)
@@ -110,7 +111,7 @@ def _read_tables(study: str, found: Facts) -> None:
 
     rows = load_trials(study).to_dict("records")
     found.rows.update({_name(study, row): _kept(row) for row in rows})
-    found.half_plain |= {_name(study, row) for row in rows if "*0" in str(row.get("fused_widths", ""))}
+    found.half_plain |= {_name(study, row) for row in _in_part_plain(rows)}
     found.twice += [f"{name} in load_trials" for name in _more_than_once([_name(study, row) for row in rows])]
     points = load_curves(study).to_dict("records")
     for row in points:
@@ -118,6 +119,11 @@ def _read_tables(study: str, found: Facts) -> None:
     epochs = [f"{_name(study, row)} epoch {row['epoch']}" for row in points]
     found.twice += [f"{name} in load_curves" for name in _more_than_once(epochs)]
     _read_csv(study, found)
+
+
+def _in_part_plain(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    widths = [text if isinstance(text := row.get("fused_widths"), str) else "" for row in rows]
+    yield from (row for row, one in zip(rows, widths, strict=True) if any(widths) and (not one or "*0" in one))
 
 
 def _read_csv(study: str, found: Facts) -> None:
