@@ -334,6 +334,11 @@ def _threads(_process: int) -> ThreadPoolExecutor:
     """
     threads = ThreadPoolExecutor(SYNC_THREADS, "sync")
     together = Barrier(SYNC_THREADS)
-    for begun in [threads.submit(together.wait) for _ in range(SYNC_THREADS)]:
-        begun.result()
+    try:
+        begun = [threads.submit(together.wait) for _ in range(SYNC_THREADS)]
+    except BaseException:
+        together.abort()  # those that have begun wait for the others, and the process at its end for them
+        raise
+    for each in begun:
+        each.result()
     return threads

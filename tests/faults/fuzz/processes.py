@@ -36,7 +36,7 @@ COMMANDS = [
     ["tell", "s", "0/0", "y=1"], ["try", "s", "x=1"], ["sync", "s"], ["continue", "s/0/0"], ["curvature", "s/0/0"], ["--help", "model"],
     ["--cfg", "job"], ["doctor"], ["ui", "--nothing"], ["new"],
 ]  # fmt: skip
-ENVIRONMENT = [{}, {}, {"LC_ALL": "C"}, {"COLUMNS": "0"}, {"TERM": "dumb"}, {"OMP_NUM_THREADS": "x"}, {"HOME": "/nowhere"}, {"MLFLOW_TRACKING_URI": "nonsense://x"}]  # fmt: skip
+ENVIRONMENT = [{}, {}, {"LC_ALL": "C"}, {"COLUMNS": "0"}, {"TERM": "dumb"}, {"OMP_NUM_THREADS": "x"}, {"HOME": "/dev/null/nowhere"}, {"MLFLOW_TRACKING_URI": "nonsense://x"}]  # fmt: skip
 
 
 def _drawn(count: int, number: int) -> list[tuple[list[str], str]]:

@@ -8,8 +8,8 @@ from tests.faults.fuzz.entries import ENTRIES
 from tests.faults.fuzz.harness import fuzz, lowered_limits
 
 EXAMPLES = 25
-SLOW = {"study files": 10, "overrides": 15}
-"""Examples of what composes a configuration several times each."""
+NUMBERS = {"study files": 10, "overrides": 15, "npz": 120}
+"""Examples of what composes a configuration several times each, and of what is seldom whole."""
 
 
 @pytest.fixture(autouse=True)
@@ -20,6 +20,6 @@ def limits():
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
 def test_is_read_as_it_means_or_refused_in_a_line(entry):
-    examples = SLOW.get(entry.name, EXAMPLES)
+    examples = NUMBERS.get(entry.name, EXAMPLES)
     tally = fuzz(entry, examples, number=None)
     assert tally.examples >= examples and tally.accepted

@@ -1,6 +1,7 @@
 """Lines that survive power cuts and full disks."""
 
 import errno
+import gc
 import json
 import math
 import os
@@ -10,7 +11,7 @@ import zlib
 import pytest
 
 from hpsearch.base.errors import DamageError, StorageError
-from hpsearch.base.journal import Journal, check_seal, read_lines, sync_all
+from hpsearch.base.journal import Journal, _threads, check_seal, read_lines, sync_all
 
 
 def test_lines_come_back_as_they_were_written(tmp_path):
@@ -244,3 +245,21 @@ def test_waiting_for_the_disk_starts_no_thread_but_the_first_time(tmp_path, monk
             journal.flush()
         sync_all(journals)
         monkeypatch.setattr(threading.Thread, "start", lambda self: pytest.fail("a thread that may find no memory"))
+
+
+def test_threads_of_which_one_cannot_start_leave_none_waiting(monkeypatch):
+    start, begun = threading.Thread.start, []
+
+    def fourth_fails(thread):
+        if len(begun) == 3:
+            raise RuntimeError("can't start new thread")
+        begun.append(thread)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", fourth_fails)
+    with pytest.raises(RuntimeError, match="new thread"):
+        _threads(-1)
+    gc.collect()  # the pool goes, and its threads with it unless they wait for one another
+    for thread in begun:
+        thread.join(10)
+        assert not thread.is_alive()

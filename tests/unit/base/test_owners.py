@@ -3,7 +3,6 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
-from pathlib import Path
 
 import psutil
 import pytest
@@ -37,8 +36,8 @@ def test_a_process_that_ended_is_gone_before_anybody_waits_for_it():
     assert started(child.pid) is None
 
 
-def test_where_there_is_no_proc_the_start_is_asked_for(monkeypatch):
-    monkeypatch.setattr(owners, "_PROCESSES", Path("/nowhere"))
+def test_where_there_is_no_proc_the_start_is_asked_for(monkeypatch, tmp_path):
+    monkeypatch.setattr(owners, "_PROCESSES", tmp_path / "proc")
     assert started(os.getpid()) == round(psutil.Process().create_time() * 100)
     assert started(2**31 - 2) is None
 
