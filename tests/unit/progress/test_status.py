@@ -17,7 +17,7 @@ COUNTS = {TrialState.COMPLETE: 10, TrialState.FAILED: 3, TrialState.RUNNING: 2, 
 PARAMS = {"optimizer.lr": 0.0215, "model": "mlp"}
 TRIAL = RunningTrial(TrialId(12, 0), PARAMS, 3, 16, {"valid/acc": 0.9712}, 1, "far.net", 2, 9)
 STATUS = StudyStatus(
-    Path("/work/studies/lr_sweep"),
+    Path("/home/ann/studies/lr_sweep"),
     Progress(
         *("lr_sweep", 45, COUNTS),
         (TRIAL, replace(TRIAL, id=TrialId(13, 1), node="h", attempt=1, heard_sec=300.0)),

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[3]
 RUNNING = RunningTrial(TrialId(3, 0), {"lr": 0.1}, 2, 4, {"acc": float("nan")}, 1, "far", 2, 9.0)
 BEST = BestPoint(1, {"lr": 0.2}, 0.9, float("inf"), 2, "acc")
 STATUS = StudyStatus(
-    Path("/work/studies/s"),
+    Path("/home/ann/studies/s"),
     Progress("s", 9, {TrialState.RUNNING: 1, TrialState.COMPLETE: 2}, (RUNNING,), BEST, 80.0, "acc"),
     "RUNNING",
     driver=Driver("h", 7, None, False),
@@ -41,7 +41,7 @@ def test_programs_read_strict_json_of_these_fields():
 
     (said,) = json.loads(told(as_json=True), parse_constant=refuse)["studies"]
     assert said == {
-        **{"study": "s", "folder": "/work/studies/s", "state": "RUNNING", "why": ""},
+        **{"study": "s", "folder": "/home/ann/studies/s", "state": "RUNNING", "why": ""},
         "driver": {"host": "h", "pid": 7, "is_alive": None, "is_here": False},
         **{"heard_sec": 1.0, "elapsed_sec": 80.0, "left_sec": 100.0, "ends": 1100.0},
         **{"total": 9, "counts": {"RUNNING": 1, "COMPLETE": 2}},
