@@ -39,10 +39,18 @@ _TRUSTED = frozenset({"plugins", "trainer", "tracker", "storage", "hydra"})
 
 
 def study_folders(studies: Path) -> list[Path]:
-    """Return the folders of a folder of studies that are studies, or were to be."""
-    names = ("events", "trials", JOURNAL, *EMPTY)
-    folders = sorted(each for each in studies.glob("*/") if any((each / name).exists() for name in names))
-    return [each for each in folders if each.is_dir()]
+    """Return the folders of a folder of studies that are studies, or were to be; published reports are none."""
+    folders = sorted(each for each in studies.glob("*/") if each.is_dir())
+    return [each for each in folders if _is_run_here(each) or ((each / STUDY_FILE).exists() and not is_published(each))]
+
+
+def is_published(folder: Path) -> bool:
+    """Return whether a folder holds a report and not the record that it was made from, as one that is committed."""
+    return (folder / "README.md").exists() and not _is_run_here(folder)
+
+
+def _is_run_here(folder: Path) -> bool:
+    return any((folder / name).exists() for name in ("events", "trials", JOURNAL, *EMPTY - {STUDY_FILE}))
 
 
 def was_never_begun(folder: Path) -> bool:
@@ -64,7 +72,9 @@ def study(folder: Path, uri: str | None, words: Sequence[str] = ()) -> Iterator[
     except StorageError as error:
         yield problem(name, str(error).replace(f"{folder}{os.sep}", ""), "")
         return
-    if was_never_begun(folder) and not held:
+    if is_published(folder):
+        yield ok(name, "a report without its record: to be read, not to be gone on with")
+    elif was_never_begun(folder) and not held:
         yield note(name, "was stopped before anything was on record", mending(name))
     elif not (folder / "events" / f"{STUDY}.jsonl").exists() and not held:
         way = _SAME if (folder / "events").is_dir() else "restore the folder from a copy"

@@ -217,6 +217,17 @@ def test_a_study_without_its_record_is_a_problem_and_not_removed(home):
     assert "events/study.jsonl of its record is missing [restore the folder from a copy]" in text and folder.exists()
 
 
+def test_a_published_report_is_no_study_that_lost_its_record(home):
+    folder = home / "studies" / "published"
+    folder.mkdir(parents=True)
+    for name in ("README.md", "study.yaml", "trials.csv"):
+        (folder / name).write_text("")
+    assert of("published") == [] and examine().exit_code == 0
+    assert [each.level for each in of("published", "published")] == [Level.OK]
+    (folder / "owner.json").write_text("{}")
+    assert [each.level for each in of("published")] == [Level.PROBLEM]
+
+
 def test_a_damaged_journal_is_a_problem(home):
     folder = written(home)
     (folder / "optuna.journal").write_bytes(b'{"op_code":0}\ngarbled\n{"op_code":0}\n')
