@@ -100,6 +100,7 @@ class Slot:
         answer: to the last call.
         trained: the trials that the shared one has begun.
         held: those of them that wait in its memory.
+        is_limited: whether one of them lowered a hard limit of the system's, such as that of memory.
     """
 
     index: int
@@ -114,6 +115,7 @@ class Slot:
     answer: Answer | None = None
     trained: set[TrialId] = field(default_factory=set)
     held: set[TrialId] = field(default_factory=set)
+    is_limited: bool = False
 
     def __post_init__(self) -> None:
         self.seats = self.seats or (self.index,)
@@ -130,9 +132,10 @@ class Slot:
 
     @property
     def free(self) -> list[int]:
-        """The seats that can take a batch; nothing trains beside a call."""
+        """The seats that can take a batch; nothing trains beside a call, nor begins where a hard limit was lowered."""
         taken = [task.seat for task in self.tasks]
-        return [] if self.is_called else [seat for seat in self.seats if seat not in taken]
+        ends = self.is_called or (self.is_limited and self.tasks)
+        return [] if ends else [seat for seat in self.seats if seat not in taken]
 
     @property
     def worker(self) -> Worker:
@@ -162,7 +165,7 @@ class Slot:
             apart: not in a worker that has trained others, if nothing trains there.
         """
         trials = [spec.id for spec in specs]
-        if apart and not self.tasks and self.own is None and self.trained - set(trials):
+        if not self.tasks and self.own is None and (self.is_limited or (apart and self.trained - set(trials))):
             self._renew()
         if self.own is None:
             self.trained.update(trials)
@@ -170,8 +173,8 @@ class Slot:
         self._give(Task(BATCH, payload, seat, specs, trials))
 
     def _renew(self) -> None:
-        """Go on in a new worker: the shared one, or another beside it, where something waits in its memory."""
-        if not self.held:
+        """Go on in a new worker: the shared one, or another beside it, where something may go on in its memory."""
+        if self.is_limited or not self.held:
             self.shared.kill()
             self.replace_shared()
         elif len(self.seats) == 1:
@@ -201,12 +204,18 @@ class Slot:
             else:
                 each.worker.kill()
 
-    def end_trials(self, ended: Sequence[Ended]) -> None:
-        """Note which trials have ended or wait; the worker that one has for itself stands still or is ended with it."""
+    def end_trials(self, ended: Sequence[Ended], is_limited: bool = False) -> None:
+        """Note which trials have ended or wait; the worker that one has for itself stands still or is ended with it.
+
+        Args:
+            ended: what they say.
+            is_limited: whether a hard limit of their worker was lowered.
+        """
         over = {event.trial for event in ended}
         held = {event.trial for event in ended if event.result.held}
         if self.own is None:
             self.held |= held
+            self.is_limited |= is_limited
         if any(event.result.alone for event in ended) or (self.own and held):
             self._park()
         else:
@@ -240,7 +249,7 @@ class Slot:
     def replace_shared(self) -> None:
         """Start another worker to share."""
         self.shared, self.ready = self.spawn(self.index), False
-        self.trained, self.held = set(), set()
+        self.trained, self.held, self.is_limited = set(), set(), False
 
     def forget(self, worker: Worker) -> None:
         """Go on without a worker that is gone, and did nothing."""

@@ -162,7 +162,7 @@ class SlotLauncher:
         """Start a batch in a free slot.
 
         A trial that raised an error may have found what another had left in its worker, such as a function replaced:
-        its next attempt begins in one that has trained no other.
+        its next attempt begins in one that has trained no other. So does what follows one that lowered a hard limit.
 
         Raises:
             RuntimeError: the slot is not free.
@@ -276,7 +276,7 @@ class SlotLauncher:
             if ended:
                 self._failed.update(event.trial for event in ended if event.result.state is TrialState.FAILED)
                 slot.worker.settle(content[0])
-                slot.end_trials(ended)
+                slot.end_trials(ended, is_limited=content[2])
 
     def _fail(self, slot: Slot, reason: str, trials: tuple[TrialId, ...], details: str) -> None:
         result = TrialResult(TrialState.FAILED, reason, details, retry=False, time=time_of_day(), failed_at=reason)

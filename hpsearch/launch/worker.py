@@ -19,6 +19,7 @@ from dataclasses import dataclass
 
 from hpsearch.base import current, lineage, platform
 from hpsearch.base.errors import HpsearchError
+from hpsearch.base.process_limits import hard_limits
 from hpsearch.base.types import Execute, TrialId
 from hpsearch.launch.base import Ended
 from hpsearch.launch.batch import Events, TrialBatch
@@ -160,6 +161,7 @@ class _Service:
         self._lockstep, self._outbox = lockstep, Outbox(self._write)
         self._threads: dict[TrialBatch, set[threading.Thread] | None] = {}
         self._leaves = False
+        self._limits = hard_limits()
 
     def run(self) -> None:
         while self._seats.batches or not self._leaves:
@@ -224,7 +226,7 @@ class _Service:
             write_frame(self._channel, kind, payload)
 
     def _write(self, kind: bytes, packed: list[bytes]) -> None:
-        write_frame(self._channel, kind, pickle.dumps((self._marks.ends, packed)))
+        write_frame(self._channel, kind, pickle.dumps((self._marks.ends, packed, hard_limits() != self._limits)))
 
     def _packed(self, batch: TrialBatch, events: Events) -> bytes:
         """Return what a batch says; it fails where that cannot be sent."""

@@ -8,12 +8,13 @@ is left alone.
 import _signal  # type: ignore[import-not-found]  # the functions of `signal` look every number up in an enumeration
 import builtins
 import gc
-import importlib
 import sys
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
+
+from hpsearch.base.process_limits import limits, set_limit
 
 Settings = dict[str, dict[Any, Any]]
 """Values by kind and name."""
@@ -94,19 +95,6 @@ def _mask() -> Mapping[str, Any]:
     return {"blocked": _signal.pthread_sigmask(_signal.SIG_BLOCK, ())} if hasattr(_signal, "pthread_sigmask") else {}
 
 
-def _limits() -> Mapping[int, tuple[int, int]]:
-    return {each: _resource.getrlimit(each) for each in _LIMITS}
-
-
-def _set_limit(limit: int, wanted: tuple[int, int]) -> None:
-    """Set a limit, soft and hard; where the hard one was lowered, which only root undoes, the soft one below it."""
-    try:
-        _resource.setrlimit(limit, wanted)
-    except (OSError, ValueError):
-        hard = _resource.getrlimit(limit)[1]
-        _resource.setrlimit(limit, (min(wanted[0], hard), hard))
-
-
 def _set_name(name: str, value: object) -> None:
     if value is _MISSING:
         delattr(builtins, name)
@@ -125,13 +113,8 @@ def _set_interpreter(name: str, value: Any) -> None:
         (gc.enable if value else gc.disable)()
 
 
-_resource: Any = None
-with suppress(ImportError):  # not on Windows
-    _resource = importlib.import_module("resource")
-_LIMITS = tuple(getattr(_resource, name) for name in dir(_resource) if name.startswith("RLIMIT_"))
-
 _KINDS: Mapping[str, Kind] = {
-    "limit": (_limits, _set_limit),
+    "limit": (limits, set_limit),
     "handler": (_handlers, lambda number, handler: _signal.signal(number, handler)),
     "timer": (_timers, lambda timer, value: _signal.setitimer(timer, *value)),
     "mask": (_mask, lambda _, blocked: _signal.pthread_sigmask(_signal.SIG_SETMASK, blocked)),

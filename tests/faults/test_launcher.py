@@ -90,6 +90,16 @@ def test_what_one_trial_broke_fails_no_other_for_good(launcher, waits):
     assert third == (first if waits else second), "what waits in a worker waits there"
 
 
+def test_what_follows_a_trial_that_lowered_a_hard_limit_has_the_limits_of_a_new_worker(launcher):
+    def trained(point, **config):
+        launcher.submit(0, (spec(point, **config),))
+        return events_until(launcher, Ended)[0].message.facts["pid"]
+
+    first, limited = trained(0), trained(1, at={1: "lower_a_hard_limit"})
+    second, third = trained(2), trained(3)
+    assert first == limited != second == third
+
+
 @pytest.mark.parametrize("fault", ["sleep_long", "hold_the_interpreter"])
 def test_a_hung_trial_is_killed_with_its_worker(launcher, fault):
     launcher.submit(0, (spec(1, at={1: fault}),))

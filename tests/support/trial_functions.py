@@ -1,6 +1,7 @@
 """Trial functions without torch, importable by worker processes."""
 
 import contextlib
+import importlib
 import os
 import signal
 import subprocess
@@ -97,6 +98,12 @@ def take_a_library_away(specs):
 
 def use_that_library(specs):
     import uuid  # noqa: F401 (importing it is what fails)
+
+
+def lower_a_hard_limit(specs):
+    resource = importlib.import_module("resource")
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft - 1, soft - 1))
 
 
 def change_folder(specs):
