@@ -58,6 +58,7 @@ class Process:
         grace_sec: how long a program has to end that is asked to.
         fuse: whether trials may be trained as one program: ``auto``, ``on``, ``off``, or how many at most.
         told_to_stop: whether the trial that trains is to stop, which it has not been told yet.
+        interrupted: whether somebody may have asked the process to stop, so that a KeyboardInterrupt is no trial's own.
         forget: ends what waits in it of the trials in these folders.
     """
 
@@ -67,7 +68,12 @@ class Process:
     grace_sec: float = 10.0
     fuse: int | str = "off"
     told_to_stop: Callable[[], bool] = lambda: False
+    interrupted: Callable[[], bool] = lambda: True
     forget: Callable[[Iterable[str]], None] = lambda _: None
+
+    def stops_by(self, error: BaseException) -> bool:
+        """Return whether an error ends the process and not a trial: the KeyboardInterrupt of somebody who asked to."""
+        return isinstance(error, KeyboardInterrupt) and not self.is_worker and self.interrupted()
 
 
 process = Process()

@@ -91,7 +91,7 @@ class TrialBatch:
         except StopIteration as stop:
             return self._end(stop.value)
         except BaseException as error:
-            if isinstance(error, KeyboardInterrupt) and not current.process.is_worker:  # which ignores Ctrl-C
+            if current.process.stops_by(error):
                 raise
             return self.fail(error)
         told = zip(self.ids, messages, strict=True)
@@ -110,7 +110,7 @@ class TrialBatch:
             if self._run is not None:
                 self._run.close()
         except BaseException as error:
-            if isinstance(error, KeyboardInterrupt) and not current.process.is_worker:
+            if current.process.stops_by(error):
                 raise
             with suppress(Exception):  # its message, or where it would be printed, may be broken too
                 traceback.print_exc()

@@ -120,7 +120,7 @@ class Seats:
             if not any(seat.batch.is_ready for seat in waiting):
                 raise HpsearchError(f"{type(shared).__name__} was advanced, and none of {len(waiting)} trials goes on")
         except BaseException as error:
-            if isinstance(error, KeyboardInterrupt) and not current.process.is_worker:  # which ignores Ctrl-C
+            if current.process.stops_by(error):
                 raise
             for batch in (seat.batch for seat in waiting):
                 self._turn_to(batch)

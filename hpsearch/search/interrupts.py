@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from hpsearch.base import platform
+from hpsearch.base import current, platform
 from hpsearch.base.current import Overdue
 from hpsearch.base.errors import check_choice
 from hpsearch.base.stopping import INTERRUPTED, stops
@@ -48,6 +48,7 @@ class Interrupts:
     within_sec: Callable[[], float] | None = None
     _over: threading.Event = field(default_factory=threading.Event)
     _is_overdue: bool = False
+    _outer: Callable[[], bool] = current.process.interrupted
 
     def __call__(self, number: int, _frame: object) -> None:
         """Count a signal; from the second on, stop at once."""
@@ -81,11 +82,13 @@ class Interrupts:
 
     def take_over(self) -> None:
         """Handle the signals that ask to stop."""
+        self._outer, current.process.interrupted = current.process.interrupted, lambda: self.count > 0
         self.before = {number: signal.signal(number, self) for number in platform.stop_signals()}
 
     def restore(self) -> None:
         """Handle them as before."""
         self._over.set()
+        current.process.interrupted = self._outer
         for number, handler in self.before.items():
             signal.signal(number, handler)
 

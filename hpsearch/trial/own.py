@@ -112,9 +112,9 @@ class OwnCode(ABC):
         with current.within(self):
             try:
                 self._stop(decision)
-            except KeyboardInterrupt:
-                raise
-            except BaseException:
+            except BaseException as error:
+                if current.process.stops_by(error):
+                    raise
                 with suppress(Exception):  # its message, or where it would be printed, may be broken too
                     traceback.print_exc()
         if decision is not Decision.STOP:

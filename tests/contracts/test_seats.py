@@ -10,6 +10,7 @@ from hpsearch.base.types import Decision, TrialId, TrialSpec, TrialState
 from hpsearch.launch.base import Died, Ended, Launcher
 from hpsearch.launch.inline import InlineLauncher
 from hpsearch.launch.processes import ProcessLauncher
+from hpsearch.search.interrupts import interrupts
 from tests.contracts.test_launcher import Record
 from tests.contracts.test_launcher import spec as alone
 from tests.support import trial_functions
@@ -227,6 +228,19 @@ class TestInlineSeats(SeatsContract):
     def test_ctrl_c_passes_what_is_shared(self, push):
         submit(push, shares(0, "interrupted", fault="interrupt"))
         with pytest.raises(KeyboardInterrupt):
+            for _ in range(3):
+                push.poll(0)
+
+    def test_an_interrupt_of_a_trial_s_own_is_its_error_where_nobody_asked_to_stop(self, push):
+        with interrupts():
+            record = submit(push, spec(0, at={1: "interrupt"}), spec(1), shares(2, "its_own", fault="interrupt"))
+            record.until_ended(*map(trial, range(3)))
+        states = [record.results[trial(point)].state for point in range(3)]
+        assert states == [TrialState.FAILED, TrialState.COMPLETE, TrialState.FAILED]
+
+    def test_ctrl_c_in_the_midst_of_a_trial_ends_more_than_that(self, push):
+        submit(push, spec(0, at={1: "interrupted"}))
+        with pytest.raises(KeyboardInterrupt), interrupts():
             for _ in range(3):
                 push.poll(0)
 

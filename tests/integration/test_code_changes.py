@@ -313,13 +313,15 @@ def test_gates_of_a_recipe_look_again_until_a_stage_has_searched(their):
 
 
 CHECKPOINTED = """
+from tests.support.stop_keys import ctrl_c
+
 def train(x, folder):
     kept = folder / "epoch"
     done = int(kept.read_text()) if kept.exists() else 0
     for epoch in range(done + 1, 4):
         kept.write_text(str(epoch))
         if epoch == 2 and x > 1:
-            raise KeyboardInterrupt
+            ctrl_c()
         yield {"valid/acc": x * epoch}
 """
 

@@ -13,6 +13,7 @@ from hpsearch.launch.inline import InlineLauncher
 from hpsearch.progress.display import Silent
 from hpsearch.trial import checkpoint
 from tests.support.data_files import write_images, write_mnist, write_npz, write_table
+from tests.support.stop_keys import ctrl_c
 
 WORDS = ("launcher=inline", "tracker=none", "trainer.epochs=1", "trainer.device=cpu")
 TABLE = ("data=table", "data.path=a.csv", "data.target=kind", "data.drop=[id,price]", "data.categorical=[colour]")
@@ -99,12 +100,9 @@ def test_two_trials_in_one_process_read_what_is_there(project):
 
 
 def test_a_trial_that_was_cut_off_does_not_go_on_from_a_checkpoint_of_other_data(project, monkeypatch):
-    def cut_off(*_args):
-        raise KeyboardInterrupt
-
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         saved = checkpoint.save_last
-        patch.setattr(checkpoint, "save_last", lambda *args: (saved(*args), cut_off()))
+        patch.setattr(checkpoint, "save_last", lambda *args: (saved(*args), ctrl_c()))
         single("trainer.epochs=3", "trainer.checkpoint_sec=0")
     corrected(project / "a.csv")
     lines = Lines()

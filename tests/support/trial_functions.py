@@ -22,6 +22,7 @@ from hpsearch.base.types import (
     Wait,
     WaitingRun,
 )
+from tests.support.stop_keys import ctrl_c
 
 _ENDS = {Decision.STOP: TrialState.PRUNED, Decision.PAUSE: TrialState.PAUSED, Decision.LEAVE: TrialState.PAUSED}
 
@@ -241,6 +242,10 @@ def print_its_point(specs):
 
 def interrupt(specs):
     raise KeyboardInterrupt
+
+
+def interrupted(specs):
+    ctrl_c()
 
 
 def yields_a_lambda(specs):

@@ -19,6 +19,7 @@ from hpsearch.base.types import TrialState
 from hpsearch.progress.display import Silent
 from hpsearch.study.single import replay
 from hpsearch.trial import optuna_trial
+from tests.support.stop_keys import ctrl_c
 
 GIVEN = ("launcher=inline", "plugins=[tests]", "tracker=none")
 
@@ -91,7 +92,7 @@ def test_it_is_searched_and_goes_on_after_it_was_cut_off_and_trains_again_to_the
         value = suggest(trial, *args)
         asked.append((trial.number, args[0], value))
         if len(asked) == cut:
-            raise KeyboardInterrupt
+            ctrl_c()
         return value
 
     monkeypatch.setattr(optuna_trial.OptunaTrial, "_suggest", counted)

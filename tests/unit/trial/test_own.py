@@ -195,11 +195,26 @@ def fail_while_it_ends():
         raise KeyError("in its clean-up")
 
 
-@pytest.mark.parametrize("function", [swallow, fail_while_it_ends])
-def test_once_it_is_told_to_stop_it_is_pruned_whatever_it_does(function, capfd):
+def interrupt_while_it_ends():
+    try:
+        trains(5)
+    finally:
+        raise KeyboardInterrupt("in its clean-up")
+
+
+@pytest.mark.parametrize(
+    ("function", "printed"),
+    [
+        (swallow, ""),
+        (fail_while_it_ends, "KeyError: 'in its clean-up'"),
+        (interrupt_while_it_ends, "KeyboardInterrupt: in its clean-up"),
+    ],
+)
+def test_once_it_is_told_to_stop_it_is_pruned_whatever_it_does(function, printed, capfd):
     messages, result = run(function, at(2, Decision.STOP))
     assert result.state is TrialState.PRUNED and messages[-1].epoch == 2
-    assert ("KeyError: 'in its clean-up'" in capfd.readouterr().err) == (function is fail_while_it_ends)
+    err = capfd.readouterr().err
+    assert printed in err and bool(printed) == ("in its clean-up" in err)
 
 
 def test_it_may_end_itself():
