@@ -1,9 +1,10 @@
 """Modules that are imported while there is something else to wait for."""
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib import import_module
+
+from hpsearch.base.threads import start_thread
 
 
 @contextmanager
@@ -18,8 +19,7 @@ def imported_meanwhile(*modules: str) -> Iterator[None]:
     Yields:
         Nothing; after the block the modules are there, unless it raises.
     """
-    thread = threading.Thread(target=_import, args=(modules,), daemon=True, name="imports")
-    thread.start()
+    thread = start_thread(_import, modules, name="imports")
     yield
     thread.join()
 

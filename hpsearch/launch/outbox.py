@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from hpsearch.base.threads import start_thread
 from hpsearch.base.types import Clock
 from hpsearch.launch.frames import EVENTS
 
@@ -30,7 +31,7 @@ class Outbox:
         self.quiet = threading.Condition()
         self._kept: list[bytes] = []
         self._next = 0.0
-        threading.Thread(target=self._run, daemon=True, name="outbox").start()
+        start_thread(self._run, name="outbox")
 
     def put(self, messages: list[bytes], may_wait: bool, kind: bytes = EVENTS) -> None:
         """Send messages now, behind those that wait, or keep them back where the last ones went just before."""

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TextIO
 
 from hpsearch.base.files import LOG
+from hpsearch.base.threads import start_thread
 
 _LAST = 4096
 """Bytes that are known of the end of what a worker printed."""
@@ -174,8 +175,7 @@ class Output:
         self._file: LimitedFile | None = None
         self._going_on: set[Path] = set()
         self._rest = self._last = b""
-        self._thread = threading.Thread(target=self._run, daemon=True, name=f"output of {log.stem}")
-        self._thread.start()
+        self._thread = start_thread(self._run, name=f"output of {log.stem}")
 
     def log_to(self, log: Path, limit: int) -> None:
         """Write what is printed while it trains nothing, and so far was nothing, into another file."""

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from hpsearch.base import lineage, lookup, platform
 from hpsearch.base.forks import Process
+from hpsearch.base.threads import start_thread
 from hpsearch.launch.frames import ALONE, GARBLED, GONE, read_frame, write_frame
 from hpsearch.launch.output import Output, new_mark
 from hpsearch.launch.slot import Inbox
@@ -75,8 +76,7 @@ class WorkerProcess:
             theirs.close()
             self._started.set()
         self._output = Output(self._ours.output, self._mark, log, limit)
-        self._reader = threading.Thread(target=self._run, args=(template, theirs), daemon=True, name=f"read {log.stem}")
-        self._reader.start()
+        self._reader = start_thread(self._run, template, theirs, name=f"read {log.stem}")
 
     @property
     def pid(self) -> int:

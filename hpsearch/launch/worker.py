@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from hpsearch.base import current, lineage, platform
 from hpsearch.base.errors import HpsearchError
 from hpsearch.base.process_limits import hard_limits
+from hpsearch.base.threads import start_thread
 from hpsearch.base.types import Execute, TrialId
 from hpsearch.launch.base import Ended
 from hpsearch.launch.batch import Events, TrialBatch
@@ -81,7 +82,7 @@ def _serve(commands: int, channel: int, mark: str) -> None:
     mailbox = Mailbox()
     streams = Streams()
     lineage.keep_descendants()
-    threading.Thread(target=_read, args=(commands, tasks, mailbox), daemon=True).start()
+    start_thread(_read, commands, tasks, mailbox, name="commands")
     current.process.is_worker = True
     path, sys.argv[:], hello = pickle.loads(tasks.get().payload)
     sys.path[:] = path

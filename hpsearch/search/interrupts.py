@@ -66,7 +66,7 @@ class Interrupts:
         if self.line is not None:  # not from here: a signal may arrive in the middle of what is being printed
             _thread.start_new_thread(self.line, (_HEARD,))
         if self.within_sec is not None:
-            threading.Thread(target=self._interrupt_trials, args=(self.within_sec(),), daemon=True).start()
+            _thread.start_new_thread(self._interrupt_trials, (self.within_sec(),))
 
     def _interrupt_trials(self, within_sec: float) -> None:
         """Interrupt what goes on for too long, some times; what nothing interrupts ends the command, if it is one."""

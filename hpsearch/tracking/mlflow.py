@@ -9,6 +9,7 @@ from pathlib import Path
 
 from hpsearch.base.errors import StorageError
 from hpsearch.base.passwords import without_password
+from hpsearch.base.threads import start_thread
 from hpsearch.tracking import runs, store
 from hpsearch.tracking.identity import sent_file
 from hpsearch.tracking.runs import Metric
@@ -71,8 +72,7 @@ class MlflowTracker:
         store.set_environment(self._timeout_sec)
         self._sender = Sender(folder, self.uri, self.artifacts, self._artifact_mib)
         self._pending = self._sender.pending()
-        self._thread = threading.Thread(target=self._run, args=(self._sender,), name="mlflow-sender", daemon=True)
-        self._thread.start()
+        self._thread = start_thread(self._run, self._sender, name="mlflow-sender")
 
     def changed(self, names: Iterable[str]) -> None:
         """Note that event files have new lines."""
