@@ -156,6 +156,44 @@ def test_a_traceback_is_found(run, name, check):
     assert sentence.startswith(check) and sentence.endswith(": ValueError: no")
 
 
+def test_what_is_excused_of_a_check_excuses_nothing_else_of_it(run):
+    log = run.folder / STUDY / "trials/0-0-0/log.txt"
+    run.excuse("no_traceback_is_logged", "No space left", "its disk is full")
+    log.write_text("Traceback (most recent call last):\n  ...\nOSError: [Errno 28] No space left on device\n")
+    assert not found(run)
+    log.write_text(log.read_text() + "Traceback (most recent call last):\n  ...\nValueError: no\n")
+    assert found(run) == {"no_traceback_is_logged"}
+
+
+def test_roundings_pass_only_of_trials_that_the_plain_loop_took_over(run):
+    known, name = evidence(run, []), "s 0-0-0"
+    curves = json.loads(json.dumps(known.now.curves))
+    curves[name]["3"]["valid/loss"] += 1e-4
+
+    def found(here: dict[str, str], calm: dict[str, str], same: Same) -> list[str]:
+        now = replace(known.now, curves=curves, half_plain=here)
+        both = replace(known, now=now, calm=replace(known.calm, half_plain=calm), same=same)
+        return list(CHECKS["result_is_the_undisturbed_one"](both))
+
+    for same in (Same.ALL, Same.ALIKE):
+        assert found({}, {}, same) and found({name: "2*0 14*4"}, {name: "2*0 14*4"}, same)
+        assert not found({name: ""}, {}, same) and not found({name: "2*0 14*4"}, {name: "3*0 13*4"}, same)
+
+
+def test_an_end_on_record_is_the_same_to_the_bit_but_of_a_trial_trained_again_by_the_plain_loop(run):
+    def change(events):
+        next(event for event in events if event.get("epoch") == 3)["metrics"]["valid/loss"] += 1e-4
+
+    change_event(run, change)
+    known, name = evidence(run, []), "s 0-0-0"
+    assert not known.again
+    plain = replace(known, now=replace(known.now, half_plain={name: ""}))
+    assert list(CHECKS["ended_trials_stay"](plain)) == [f"{name} had ended and has another curve now"]
+    change_event(run, lambda events: events[-1]["facts"].update(fused_widths="16*4"))
+    assert evidence(run, []).again == {name}
+    assert not list(CHECKS["ended_trials_stay"](replace(plain, again=frozenset({name}))))
+
+
 def test_a_process_that_detaches_itself_is_an_orphan(run):
     environment = {**os.environ, MARK: run.mark}
     code = "import os, time\nif os.fork(): os._exit(0)\nos.setsid()\nif os.fork(): os._exit(0)\ntime.sleep(60)"

@@ -19,6 +19,8 @@ class Evidence:
     calm: Facts
     before: dict[str, Curve]
     """Trials that had ended and their curves, as the record had them when the fault came."""
+    again: frozenset[str]
+    """Trials of these that were trained again, with another number of others in their epochs."""
     same: Same
     twins: tuple[str, ...] = ()
     """Names of further studies, which must be like the first one, ``s``."""
@@ -56,7 +58,7 @@ def ended_trials_stay(found: Evidence) -> Iterator[str]:
     for name, curve in found.before.items():
         if name not in found.now.recorded:
             yield f"{name} had ended and is lost"
-        elif not (_nearly if name in found.now.half_plain else _alike)(found.now.recorded[name], curve):
+        elif not _like(name in found.again and name in found.now.half_plain)(found.now.recorded[name], curve):
             yield f"{name} had ended and has another curve now"
 
 
@@ -90,37 +92,33 @@ def nothing_is_left_over(found: Evidence) -> Iterator[str]:
 
 
 def nothing_is_printed_but_sentences(found: Evidence) -> Iterator[str]:
-    """Yield the traceback that was printed."""
-    if "Traceback" in found.output:
-        yield f"traceback: {_error(found.output)[:200]}"
+    """Yield tracebacks that were printed."""
+    yield from (f"traceback: {error}" for error in _errors(found.output))
 
 
 def no_traceback_is_logged(found: Evidence) -> Iterator[str]:
     """Yield logs with a traceback: of trials that failed by themselves, which most faults make none do."""
-    for name, said in found.logs.items():
-        if "Traceback" in said:
-            yield f"traceback in {name}: {_error(said)[:200]}"
+    yield from (f"traceback in {name}: {error}" for name, said in found.logs.items() for error in _errors(said))
 
 
-def _error(said: str) -> str:
-    """Return the first line after a traceback that is not a part of it."""
-    lines = said[said.index("Traceback") :].splitlines()[1:]
-    return next((line for line in lines if line[:1].strip()), "")
+def _errors(said: str) -> Iterator[str]:
+    """Yield the first line after each traceback that is not a part of it."""
+    for after in said.split("Traceback")[1:]:
+        yield next((line for line in after.splitlines()[1:] if line[:1].strip()), "")[:200]
 
 
 def result_is_the_undisturbed_one(found: Evidence) -> Iterator[str]:
     """Yield trials that differ from those of an undisturbed run, as far as the surroundings promise."""
     if found.same is Same.ALL:
         for twin in (None, *found.twins):
-            yield from _differences(_as_calm(found.now.rows, found, twin), found.calm.rows, "row", found.now.half_plain)
-            yield from _differences(
-                _as_calm(found.now.curves, found, twin), found.calm.curves, "curve", found.now.half_plain
-            )
+            plain = {name for name in found.now.half_plain if _by_another_path(found, name, name)}
+            yield from _differences(_as_calm(found.now.rows, found, twin), found.calm.rows, "row", plain)
+            yield from _differences(_as_calm(found.now.curves, found, twin), found.calm.curves, "curve", plain)
         return
     calm = {_setting(row): name for name, row in found.calm.rows.items()}
     for name, row in found.now.rows.items():
         twin = calm.get(_setting(row))
-        like = _nearly if name in found.now.half_plain else _alike
+        like = _like(bool(twin) and _by_another_path(found, name, twin))
         if twin and not _begins(found.now.curves.get(name, {}), found.calm.curves.get(twin, {}), like):
             yield f"{name} has another curve than the same configuration undisturbed"
 
@@ -154,8 +152,7 @@ def _differences(
     now: dict[str, Any], calm: dict[str, Any], what: str, half_plain: Collection[str] = ()
 ) -> Iterator[str]:
     for name in sorted(set(now) | set(calm)):
-        like = _nearly if name in half_plain else _alike
-        if not like(now.get(name), calm.get(name)):
+        if not _like(name in half_plain)(now.get(name), calm.get(name)):
             yield f"{name}: another {what} than undisturbed: {_first(now.get(name), calm.get(name))}"
 
 
@@ -188,6 +185,16 @@ def _setting(row: dict[str, Any]) -> tuple[str, Any, Any]:
 
 def _begins(one: Curve, other: Curve, like: Callable[[Any, Any], bool]) -> bool:
     return all(like(one[epoch], other[epoch]) for epoch in one.keys() & other.keys())
+
+
+def _by_another_path(found: Evidence, name: str, calm: str) -> bool:
+    """Return whether the plain loop took a trial over that was trained otherwise undisturbed."""
+    here = found.now.half_plain.get(name)
+    return here is not None and here != found.calm.half_plain.get(calm)
+
+
+def _like(rounded: bool) -> Callable[[Any, Any], bool]:
+    return _nearly if rounded else _alike
 
 
 def _alike(one: Any, other: Any) -> bool:

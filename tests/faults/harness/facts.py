@@ -33,9 +33,10 @@ class Facts:
     """The curves of trials that have ended, by the record."""
     rows: dict[str, dict[str, Any]] = field(default_factory=dict)
     """The table: what `load_trials` gives."""
-    half_plain: set[str] = field(default_factory=set)
-    """Trials that the plain loop trained, or went on with, in a study of groups: it sums in another order. So are those
-    whose worker had died twice, and one that is trained again alone."""
+    half_plain: dict[str, str] = field(default_factory=dict)
+    """Trials that the plain loop trained, or went on with, in a study of groups, and how many were trained together in
+    their epochs: it sums in another order. So are those whose worker had died twice, and one that is trained again
+    alone."""
     curves: dict[str, Curve] = field(default_factory=dict)
     """What `load_curves` gives."""
     twice: list[str] = field(default_factory=list)
@@ -60,6 +61,15 @@ def recorded(folder: Path) -> dict[str, Curve]:
         curve, state = _replayed(_events(file))
         if state in ENDED:
             found[f"{file.parents[1].name} {file.stem}"] = curve
+    return found
+
+
+def widths(folder: Path) -> dict[str, str]:
+    """Read how many were trained together in the epochs of each trial, from the events alone."""
+    found = {}
+    for file in sorted(folder.glob("studies/*/events/*-*-*.jsonl")):
+        told = [event["facts"] for event in _events(file) if "facts" in event]
+        found[f"{file.parents[1].name} {file.stem}"] = str(told[-1].get("fused_widths", "")) if told else ""
     return found
 
 
@@ -111,7 +121,7 @@ def _read_tables(study: str, found: Facts) -> None:
 
     rows = load_trials(study).to_dict("records")
     found.rows.update({_name(study, row): _kept(row) for row in rows})
-    found.half_plain |= {_name(study, row) for row in _in_part_plain(rows)}
+    found.half_plain |= {_name(study, row): one for row, one in _in_part_plain(rows)}
     found.twice += [f"{name} in load_trials" for name in _more_than_once([_name(study, row) for row in rows])]
     points = load_curves(study).to_dict("records")
     for row in points:
@@ -121,9 +131,9 @@ def _read_tables(study: str, found: Facts) -> None:
     _read_csv(study, found)
 
 
-def _in_part_plain(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+def _in_part_plain(rows: list[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], str]]:
     widths = [text if isinstance(text := row.get("fused_widths"), str) else "" for row in rows]
-    yield from (row for row, one in zip(rows, widths, strict=True) if any(widths) and (not one or "*0" in one))
+    yield from ((row, one) for row, one in zip(rows, widths, strict=True) if any(widths) and (not one or "*0" in one))
 
 
 def _read_csv(study: str, found: Facts) -> None:

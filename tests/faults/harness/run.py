@@ -46,6 +46,9 @@ class Run:
         self.process: subprocess.Popen[bytes] | None = None
         self.codes: list[int] = []
         self.excused: dict[str, str] = {}
+        """Of what a check finds, what is left out: an expression, by check."""
+        self.only_alike = ""
+        """Why the result cannot be the undisturbed one; then what is equal in both is compared."""
         self.complaints: list[str] = []
         self.twins: list[str] = []
         """Names of further studies that must be complete and like the first one in the end."""
@@ -135,9 +138,10 @@ class Run:
         """Send processes a signal, those that have gone by now left out."""
         marked.send(processes, number)
 
-    def excuse(self, check: str, why: str) -> None:
-        """Leave a check out that this fault makes false by itself, and say why."""
-        self.excused[check] = why
+    def excuse(self, check: str, found: str, why: str) -> None:
+        """Leave out of what a check finds what this fault causes by itself, a regular expression, and say why."""
+        assert why
+        self.excused[check] = found
 
     def in_trials(self, code: str) -> None:
         """Let every trial of one's own code run this after each epoch, until `as_before`."""

@@ -21,7 +21,8 @@ How to add one: write a function of one argument, a `Run`, in the module of its 
 - It returns when the fault is over and everything that it broke from outside is whole again: a disk has room, a server
   is up. What hpsearch wrote stays as it is. A process of the run may still be running; the harness waits for it.
 - Then the harness runs the same command until the study is complete, three times at most, and checks all of
-  `tests.faults.harness.checks`. `run.excuse(check, why)` leaves a check out that the fault makes false by itself.
+  `tests.faults.harness.checks`. `run.excuse(check, found, why)` leaves out of what a check finds what the fault
+  causes by itself; `run.only_alike = why` says that the result cannot be the undisturbed one.
 
 Everything random comes from `run.random`, so that ``--seed N --only INDEX`` is the same fault again.
 """

@@ -12,6 +12,7 @@ from tests.faults.harness.registry import kind
 from tests.faults.harness.run import Run, size_of
 from tests.faults.harness.surroundings import EVERYWHERE, GRIDS, PROCESSES
 
+FULL = "No space left on device|Read-only file system|File too large|fail at inline_container.cc"  # the last by torch
 NOT_WRITTEN = "a trial's log tells what it could not write"
 ROOM = 2**30
 SOME = ("grid", "grid fused", "grid inline", "auto lockstep", "recipe", "ablation", "own code", "program")
@@ -63,7 +64,7 @@ def _full(share: tuple[float, float], unit: str) -> Callable[[Run], None]:
         run.start()
         run.wait()
         run.keep()
-        run.excuse("no_traceback_is_logged", NOT_WRITTEN)
+        run.excuse("no_traceback_is_logged", FULL, NOT_WRITTEN)
         changed(run.folder, f"{unit}={ROOM}")
 
     return inject
@@ -80,7 +81,7 @@ def full_for_a_while(run: Run) -> None:
     mounted(run, run.folder, "size=1g")
     run.start()
     run.moment("middle")
-    run.excuse("no_traceback_is_logged", NOT_WRITTEN)
+    run.excuse("no_traceback_is_logged", FULL, NOT_WRITTEN)
     _fill(run.folder, run.random.randint(0, 200_000))
     run.wait_until(lambda: False, limit_sec=run.random.uniform(0, 2))
     changed(run.folder, "size=1g")
@@ -95,7 +96,7 @@ def becomes_read_only(run: Run) -> None:
 
 
 def _read_only_until_the_end(run: Run) -> None:
-    run.excuse("no_traceback_is_logged", NOT_WRITTEN)
+    run.excuse("no_traceback_is_logged", FULL, NOT_WRITTEN)
     if subprocess.run(["mount", "-o", "remount,ro", run.folder], check=False, capture_output=True).returncode == 0:
         run.wait()
         changed(run.folder, "rw")
@@ -144,7 +145,7 @@ def limited_files(run: Run) -> None:
     run.start()
     run.moment("middle")
     limit([*run.driver, *run.others], resource.RLIMIT_FSIZE, int(run.random.uniform(1000, 200_000)))
-    run.excuse("no_traceback_is_logged", NOT_WRITTEN)
+    run.excuse("no_traceback_is_logged", FULL, NOT_WRITTEN)
     run.wait()
 
 

@@ -95,15 +95,29 @@ def own_events_damaged(run: Run) -> None:
     run.start()
 
 
-@kind("events older", under=SEARCHES)
-def events_older(run: Run) -> None:
-    run.start()
-    run.moment("middle")
-    older = run.place / "older"
-    shutil.copytree(study(run) / "events", older)
-    run.expect(0)
-    shutil.copytree(older, study(run) / "events", dirs_exist_ok=True)
-    run.start()
+def _older(name: str) -> Callable[[Run], None]:
+    """Put a file or folder of a complete study back to what it was in the middle."""
+
+    def inject(run: Run) -> None:
+        run.start()
+        run.moment("middle")
+        path, older = study(run) / name, run.place / "older"
+        _copy(path, older)
+        run.expect(0)
+        _copy(older, path)
+        run.start()
+
+    return inject
+
+
+def _copy(path: Path, to: Path) -> None:
+    if path.is_dir():
+        shutil.copytree(path, to, dirs_exist_ok=True)
+    else:
+        shutil.copyfile(path, to)
+
+
+kind("events older", under=SEARCHES)(_older("events"))
 
 
 @kind("journal damaged", under=SEARCHES, ci=True)
@@ -123,15 +137,7 @@ def journal_damaged_halfway(run: Run) -> None:
         run.random.choice(DAMAGES)(run, path)
 
 
-@kind("journal older", under=SEARCHES)
-def journal_older(run: Run) -> None:
-    run.start()
-    run.moment("middle")
-    older = run.place / "older"
-    shutil.copyfile(study(run) / "optuna.journal", older)
-    run.expect(0)
-    shutil.copyfile(older, study(run) / "optuna.journal")
-    run.start()
+kind("journal older", under=SEARCHES)(_older("optuna.journal"))
 
 
 @kind("description, tables and report lost", under=SEARCHES)

@@ -8,6 +8,7 @@ from tests.faults.harness.registry import kind
 from tests.faults.harness.run import Run
 from tests.faults.harness.surroundings import OWN_CODE, PROCESSES, PROGRAMS
 
+OF_TRIALS = r"^traceback in \S*/log\.txt: "
 HANGS = {
     "sleeps": "time.sleep(1000)",
     "computes": "while True: pass",
@@ -96,7 +97,7 @@ def _in_one_attempt(codes: dict[str, str], *words: str) -> Callable[[Run], None]
 
     def inject(run: Run) -> None:
         if codes is RAISES:
-            run.excuse("no_traceback_is_logged", "the log of a trial ends with what it raised")
+            run.excuse("no_traceback_is_logged", OF_TRIALS, "the log of a trial ends with what it raised")
         run.in_trials(_once(codes[run.random.choice(sorted(codes))], run.random.randint(1, 11)))
         run.start("launcher.retries=20", *words)
         run.expect(0)
@@ -112,7 +113,7 @@ kind("trial changes its process", under=OWN_CODE)(_in_one_attempt({"": CHANGES})
 
 @kind("trial breaks its worker for others", under=("own code",))  # what waits in a broken worker is broken, too
 def breaks_for_others(run: Run) -> None:
-    run.excuse("no_traceback_is_logged", "attempts of others fail once, and their logs say how")
+    run.excuse("no_traceback_is_logged", OF_TRIALS, "attempts of others fail once, and their logs say how")
     run.in_trials(_once(BREAKS[run.random.choice(sorted(BREAKS))], 12))
     run.start("launcher.retries=20")
     run.expect(0)

@@ -23,10 +23,15 @@ def _limited(role: str, part: str, spare_mib: int) -> Callable[[Run], None]:
         run.moment(part)
         for process in getattr(run, role):
             _limit(process, spare_mib * MIB)
-        run.excuse("result_is_the_undisturbed_one", OUT_OF_MEMORY)
-        run.wait()
+        _wait(run)
 
     return inject
+
+
+def _wait(run: Run) -> None:
+    run.wait()
+    if any(b"out of memory" in file.read_bytes() for file in run.folder.glob("studies/*/events/*.jsonl")):
+        run.only_alike = OUT_OF_MEMORY
 
 
 def _limit(process: psutil.Process, spare: int) -> None:
@@ -45,8 +50,7 @@ kind("no memory for the driver at the end", under=EVERYWHERE)(_limited("driver",
 def little_memory(run: Run) -> None:
     most = int(run.random.uniform(100, 1500)) * MIB
     run.start(preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (most, most)))
-    run.excuse("result_is_the_undisturbed_one", OUT_OF_MEMORY)
-    run.wait()
+    _wait(run)
 
 
 @kind("no processor time left", under=PROCESSES)

@@ -117,7 +117,7 @@ def run_gone(run: Run) -> None:
 def run_deleted(run: Run) -> None:
     change = f"UPDATE runs SET lifecycle_stage = 'deleted' WHERE run_uuid = {LAST}"
     _afterwards(run, lambda: _change(_store(run), change))
-    run.excuse("nothing_is_there_twice", "a run that was deleted stays so")
+    run.excuse("nothing_is_there_twice", "has no run in the store", "a run that was deleted stays so")
     if len(_runs(run.folder)) != len(facts(run.calm / "work").runs) - 1:  # type: ignore[operator]
         run.complaints.append("more or less than the one run is gone")
 
