@@ -99,6 +99,26 @@ class Disk:
         return kept
 
 
+def test_the_disk_has_the_ends_of_a_point_before_the_score_that_is_told(tmp_path, monkeypatch):
+    setup = Setup(tmp_path / "study", seeds=(0, 1), space={"lr": "choice(0.1, 0.2, 0.3, 0.4)"})
+    setup.folder.mkdir()
+    setup.tick_sec = 1.0
+    disk, seen = Disk(setup.folder, tmp_path / "kept", last=10**9), []
+
+    def fsync(file):
+        disk.fsync(file)
+        if Path(f"/proc/self/fd/{file}").readlink().name == "optuna.journal":
+            lines = (disk.kept / "optuna.journal").read_text().splitlines()
+            told = sum(json.loads(line).get("values") is not None for line in lines)
+            files = (disk.kept / "events").glob("*-*-*.jsonl")
+            ended = Counter(file.stem.split("-")[0] for file in files if '"COMPLETE"' in file.read_text())
+            seen.append((told, sum(trials == 2 for trials in ended.values())))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    setup.run(trains(lambda spec: [0.1, spec.params["lr"] + spec.id.seed / 7]))
+    assert all(told <= ended for told, ended in seen) and seen[-1] == (4, 4)
+
+
 @pytest.mark.parametrize("tick_sec", [1.0, 0.006], ids=["every_tick", "now_and_then"])
 @pytest.mark.parametrize("last", range(2, 20))
 def test_after_a_power_cut_it_goes_on_and_ends_as_if_undisturbed(tmp_path, monkeypatch, last, tick_sec):
