@@ -70,8 +70,7 @@ class DriverJournal(BaseJournalBackend):
         self._lines.flush()
 
     def close(self) -> None:
-        """Bring everything to the disk and let go of the file."""
-        self.flush()
+        """Let go of the file."""
         self._lines.close()
 
 
@@ -87,25 +86,37 @@ class Store(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class OpenStore:
-    """An open store: Optuna's storage, and what writes it out."""
+    """An open store: Optuna's storage, and what writes it out.
+
+    Attributes:
+        storage: Optuna's.
+        journal: what writes it; None where it is in memory.
+        guard: called before anything is written; raises where the folder is not this process's any more.
+    """
 
     storage: BaseStorage
     journal: DriverJournal | None = None
+    guard: Callable[[], None] = lambda: None
 
     def write(self) -> None:
         """Write everything told so far, so that it outlives this process."""
         if self.journal is not None:
+            self.guard()
             self.journal.write()
 
     def flush(self) -> None:
         """Bring everything told so far to the disk."""
         if self.journal is not None:
+            self.guard()
             self.journal.flush()
 
     def close(self) -> None:
         """Bring everything to the disk; nothing is held open."""
         if self.journal is not None:
-            self.journal.close()
+            try:
+                self.flush()
+            finally:
+                self.journal.close()
 
     @contextmanager
     def closing(self) -> Iterator[None]:

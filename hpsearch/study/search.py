@@ -281,7 +281,8 @@ def driver_of(
         The driver of the search; the storage is closed at the end of the block.
     """
     uid = session.record.uid
-    storage = open_own(store, session.folder, uid, session.observer.line)
+    opened = open_own(store, session.folder, uid, session.observer.line)
+    storage = replace(opened, guard=session.record.guard)
     with storage.closing():
         name = present_study(storage.storage, session.folder.name)
         study = in_present_space(open_study(storage, name, search.pruner, search.objective, uid), search, session)

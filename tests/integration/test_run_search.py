@@ -309,3 +309,25 @@ def test_a_folder_that_is_removed_while_it_is_searched_ends_that_with_one_error(
         search(train, name="s")
     assert raised.value.__context__ is None, "no other error of closing what is gone"
     assert not (folder / "studies" / "s").exists()
+
+
+@pytest.mark.parametrize("taken", ["lock removed", "folder moved"])
+def test_a_driver_that_has_lost_its_study_writes_no_more_of_it(taken, folder):
+    study, kept = folder / "studies" / "train", {}
+
+    def train(lr):
+        yield {"valid/acc": lr}
+        if lr == 0.2:
+            if taken == "folder moved":
+                shutil.copytree(study, folder / "copy")
+                study.rename(folder / "away")
+                (folder / "copy").rename(study)  # as another command has it now
+            else:
+                (study / "lock").unlink()
+            files = [study / "optuna.journal", *study.glob("events/*")]
+            kept.update({file: file.read_bytes() for file in files})
+        yield {"valid/acc": lr}
+
+    with pytest.raises(StorageError, match="was removed or its folder moved while it ran"):
+        search(train, space={"lr": "choice(0.1, 0.2, 0.3)"}, sampler="grid")
+    assert kept == {file: file.read_bytes() for file in [study / "optuna.journal", *study.glob("events/*")]}
