@@ -12,6 +12,7 @@ from typing import NoReturn
 from hpsearch.base import platform
 from hpsearch.base.commands import command, own_words
 from hpsearch.base.errors import ConfigError, HpsearchError, MachineError, lacking, nearest
+from hpsearch.base.files import is_folder
 from hpsearch.base.grammar import without_restart
 from hpsearch.base.installed import own_version
 from hpsearch.base.printed import say
@@ -147,7 +148,7 @@ def _check(parsed: argparse.Namespace) -> None:
         if getattr(parsed, option) not in (None, False) and parsed.command not in owners:
             raise ConfigError(f"--{option} belongs to {' and '.join(f'`{PROGRAM} {owner}`' for owner in owners)}")
     for folder in parsed.path:
-        if not Path(folder).is_dir():
+        if not is_folder(folder):
             raise ConfigError(f"--path {folder}: no such folder")
     if parsed.multirun:
         raise ConfigError(

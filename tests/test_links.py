@@ -2,11 +2,14 @@
 
 import importlib
 import re
+import signal
 import subprocess
 from functools import cache
 from pathlib import Path
 
 import pytest
+
+from hpsearch.base import platform
 
 ROOT = Path(__file__).resolve().parents[1]
 WRITTEN = ("README.md", "hpsearch", "conf", "studies", "tests", "notebooks", ".github", ".ci")
@@ -94,6 +97,16 @@ def test_tables_of_options_are_complete():
 WALKED = re.findall(r"`(hpsearch[\w.]*):([\w.]+)`", (ROOT / "hpsearch" / "README.md").read_text(encoding="utf-8"))
 
 
+@pytest.fixture
+def handlers():
+    """The signal handlers are afterwards what they were: the module of the command line takes them over."""
+    before = {number: signal.getsignal(number) for number in platform.stop_signals()}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("handlers")
 @pytest.mark.parametrize(("module", "name"), WALKED, ids=[":".join(each) for each in WALKED])
 def test_functions_of_the_walks_are_there(module, name):
     found = importlib.import_module(module)

@@ -46,6 +46,16 @@ def replacement(path: Path, durable: bool = True, beside: Path | None = None) ->
         platform.sync_folder(path.parent)
 
 
+def is_file(path: str | Path) -> bool:
+    """Return whether there is such a file; no name is too long or too odd to ask, as it is for `Path.is_file`."""
+    return Path(path).is_file()
+
+
+def is_folder(path: str | Path) -> bool:
+    """Return whether there is such a folder, for any name."""
+    return Path(path).is_dir()
+
+
 def is_too_open(path: Path) -> bool:
     """Return whether others may read or write a file who could not if it was written now; one that is none raises."""
     umask = os.umask(0o077)  # asked for by setting it; what another thread creates meanwhile is private

@@ -22,6 +22,7 @@ from typing import Any
 
 from hpsearch.base.commands import LOCAL_MODULE, is_program
 from hpsearch.base.contents import Place, content_of, place_of
+from hpsearch.base.files import is_file
 from hpsearch.base.plain import stable_hash
 from hpsearch.config.build import PACKAGES
 from hpsearch.config.functions import code_text, code_texts, digest_of, given_code, is_own
@@ -115,7 +116,7 @@ class CodeReader:
             name = waiting.pop()
             if not name:
                 continue
-            path = next((each for each in _module_files(folder, name) if each.is_file()), None)
+            path = next((each for each in _module_files(folder, name) if is_file(each)), None)
             if path is None:
                 elsewhere.append(name)
             elif str(path) not in found:
@@ -158,16 +159,9 @@ def named_by(trainer: Mapping[str, Any]) -> set[str]:
     words = [str(word) for word in trainer["command"]]
     here = Path.cwd().resolve()
     named = [word for place, word in enumerate(words) if place or Path(word).resolve().is_relative_to(here)]
-    files = [Path(word) for word in (*named, trainer.get("file") or "") if word and _is_file(word)]
+    files = [Path(word) for word in (*named, trainer.get("file") or "") if word and is_file(word)]
     modules = {after for before, after in pairwise(words) if before == "-m"}
     return {f"{FILE}{path}" for path in files if not _is_environment(path)} | modules
-
-
-def _is_file(word: str) -> bool:
-    try:
-        return Path(word).is_file()
-    except (OSError, ValueError):
-        return False
 
 
 def _is_environment(path: Path) -> bool:

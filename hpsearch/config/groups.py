@@ -9,6 +9,7 @@ from pathlib import Path
 
 from hpsearch.base import intake
 from hpsearch.base.errors import ConfigError
+from hpsearch.base.files import is_file, is_folder
 from hpsearch.config.functions import is_own
 
 _PACKAGE = Path(__file__).resolve().parents[1]
@@ -33,7 +34,7 @@ def describe_groups(config_dirs: Sequence[str | Path] = ()) -> dict[str, tuple[s
 def option_file(group: str, option: str, config_dirs: Sequence[Path]) -> Path | None:
     """Return the file of an option, None when there is none."""
     files = (folder / group / f"{option}.yaml" for folder in (CONF, *config_dirs))
-    return next((file for file in files if file.is_file()), None)
+    return next((file for file in files if is_file(file)), None)
 
 
 def shown(path: Path) -> str:
@@ -57,7 +58,7 @@ def checked_folders(config_dirs: Sequence[str | Path]) -> tuple[Path, ...]:
     folders = tuple(dict.fromkeys(Path(folder).expanduser().resolve() for folder in config_dirs))
     known = {file.relative_to(CONF): file for file in CONF.rglob("*.yaml")}
     for folder in folders:
-        if not folder.is_dir():
+        if not is_folder(folder):
             raise ConfigError(f"--config-dir {folder}: no such folder")
         for file in sorted(folder.rglob("*.yaml")):
             _check_text(file)

@@ -21,6 +21,7 @@ from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from hpsearch.base.errors import ConfigError
+from hpsearch.base.files import is_folder
 from hpsearch.base.grammar import value_text
 from hpsearch.base.plain import ABSENT
 from hpsearch.config.groups import CONF
@@ -61,7 +62,7 @@ def hydra_run(
 def _sets_a_value(folders: tuple[Path, ...], text: str) -> bool:
     """Return whether an override sets a value, and has no part in choosing options."""
     key = re.split("[=@]", text.lstrip("+~"), maxsplit=1)[0]
-    return key.partition(".")[0] != "hydra" and not any(Path(folder / key).is_dir() for folder in (CONF, *folders))
+    return key.partition(".")[0] != "hydra" and not any(is_folder(folder / key) for folder in (CONF, *folders))
 
 
 def _apply(overrides: list[Override], config: DictConfig) -> None:

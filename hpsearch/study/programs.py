@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hpsearch.base.errors import ConfigError
+from hpsearch.base.files import is_file
 from hpsearch.base.grammar import value_text
 from hpsearch.base.keys import ARGS
 from hpsearch.base.plain import stable_hash
@@ -38,7 +39,7 @@ def _word(word: str) -> str | int:
 def program_name(command: Sequence[object]) -> str:
     """Return what a program is called: the first file that its command names, else its first word."""
     words = [as_text(word) for word in command]
-    script = next((word for word in words[1:] if Path(word).suffix and Path(word).is_file()), words[0])
+    script = next((word for word in words[1:] if Path(word).suffix and is_file(word)), words[0])
     name = Path(script).stem
     return "".join(sign if sign.isalnum() or sign in "._-" else "-" for sign in name) or "program"
 

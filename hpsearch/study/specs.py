@@ -8,6 +8,7 @@ from typing import Any
 
 from hpsearch.base.commands import is_outside
 from hpsearch.base.errors import ConfigError, HpsearchError, StorageError
+from hpsearch.base.files import is_file
 from hpsearch.base.keys import ARGS
 from hpsearch.base.plain import ABSENT, get, list_of
 from hpsearch.base.types import TrialId, TrialSpec
@@ -128,7 +129,7 @@ def find_trial(run: str, uri: str | None) -> tuple[str, TrialRecord]:
     name, *numbers = match.groups(default="0")
     folder, trial = study_folder(name), TrialId(*map(int, numbers))
     path = folder / "events" / f"{trial.stem}.jsonl"
-    logged = read_trial(path) if path.exists() else None
+    logged = read_trial(path) if is_file(path) else None
     if logged is None:
         stems = (each.stem.split("-") for each in (folder / "events").glob("*-*-*.jsonl"))
         known = sorted(tuple(map(int, stem)) for stem in stems)
@@ -177,7 +178,7 @@ def with_source(config: Mapping[str, Any], uri: str | None) -> Mapping[str, Any]
 
 @functools.lru_cache(maxsize=32)
 def _weights(source: str, uri: str | None, working_folder: Path) -> str:
-    if Path(source).suffix or Path(source).is_file():
+    if Path(source).suffix or is_file(source):
         return str(working_folder / Path(source).expanduser())
     try:
         study, trial = find_trial(source, uri)

@@ -14,6 +14,7 @@ import pytest
 from hpsearch.cli import run
 
 ROOT = Path(__file__).resolve().parents[2]
+ENDLESS = "k" * 300  # longer than a name of a file may be
 STUDY = "+study=lr_sweep"
 INLINE = "launcher=inline"
 
@@ -220,6 +221,10 @@ WORDS = {
     "no such trial to replay": (["replay", "lr_sweep/1/0"], ["lr_sweep"]),
     "not a run": (["replay", "what?"], ["what?"]),
     "multirun": (["-m", "optimizer.lr=0.1,0.2"], ["+study="]),
+    "endless option of a group": ([STUDY, f"model={ENDLESS}"], ["model", ENDLESS[:20]]),
+    "endless study": ([f"+study={ENDLESS}"], [ENDLESS[:20]]),
+    "help of an endless option": (["--help", f"model={ENDLESS}"], ["model", ENDLESS[:20]]),
+    "endless name for the doctor": (["doctor", ENDLESS], ["doctor: no study and no folder", ENDLESS[:20]]),
     "missing config folder": (["--config-dir", "/nowhere/conf", STUDY], ["/nowhere/conf"]),
 }
 

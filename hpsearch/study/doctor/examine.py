@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hpsearch.base.errors import ConfigError, nearest
+from hpsearch.base.files import is_folder
 from hpsearch.base.leftovers import is_held, leftovers
 from hpsearch.base.words import shown_path
 from hpsearch.study.doctor.findings import Finding, Level, checked, note, ok
@@ -72,10 +73,10 @@ def _place(target: str | None) -> tuple[Path, str | None]:
     here = Path.cwd()
     if target is None:
         return here, None
-    if Path(target).name == target and (here / "studies" / target).is_dir():
+    if Path(target).name == target and is_folder(here / "studies" / target):
         return here, target
     folder = Path(target).resolve()
-    if folder.is_dir():
+    if is_folder(folder):
         return (folder.parents[1], folder.name) if folder.parent.name == "studies" else (folder, None)
     names = [each.name for each in study_folders(here / "studies")]
     there = f"{nearest(target, names)} (studies here: {', '.join(names) or 'none'})"

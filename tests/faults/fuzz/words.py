@@ -205,6 +205,7 @@ ENTRIES = (
             mutated(st.sampled_from(["optimizer.lr", "model", "model=mlp", "budget.points", "lr"]), WORD_PIECES), RAW
         ),
         _check_help,
+        found=("model=" + "k" * 300,),
     ),
     EntryPoint(
         "options of curvature",

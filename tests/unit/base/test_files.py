@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from hpsearch.base.errors import StorageError
-from hpsearch.base.files import replace_text, replacement
+from hpsearch.base.files import is_file, is_folder, replace_text, replacement
 
 
 def test_a_file_is_replaced_whole(tmp_path):
@@ -68,6 +68,18 @@ def test_a_read_only_folder_is_one_clear_line(tmp_path):
     tmp_path.chmod(0o500)
     with pytest.raises(StorageError, match=r"cannot write .*Permission denied"):
         replace_text(tmp_path / "report.html", "new")
+
+
+@pytest.mark.parametrize("name", ["k" * 300, "a/" * 5000, "a\0b", "\ud800"])
+def test_a_name_that_no_file_can_have_is_none(name):
+    assert not is_file(name)
+    assert not is_folder(Path("here") / name)
+
+
+def test_what_is_there_is_a_file_or_a_folder(tmp_path):
+    path = replace_text(tmp_path / "a.txt", "a")
+    assert (is_file(path), is_folder(path)) == (True, False)
+    assert (is_file(tmp_path), is_folder(str(tmp_path))) == (False, True)
 
 
 def _full(*_args, **_kwargs):
