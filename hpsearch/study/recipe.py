@@ -1,7 +1,7 @@
 """The recipe from its first stage to its last, and what is left of it: its record, its studies, its report."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -25,6 +25,7 @@ from hpsearch.search.space import Space
 from hpsearch.study.changes import OF_DATA
 from hpsearch.study.code import look_again
 from hpsearch.study.data import refuse_other_data
+from hpsearch.study.existing import rebuild_report
 from hpsearch.study.factorial import Factorial, factorial_of
 from hpsearch.study.folder import folder_lock, folder_of
 from hpsearch.study.fuse import check_fuse
@@ -36,7 +37,7 @@ from hpsearch.study.session import StudySession
 from hpsearch.study.specs import tracking_uri, with_source
 from hpsearch.study.stages.base import Finding, Stage, Verdict, check_stages
 from hpsearch.study.tables import ablation_tables, table_of, with_runs
-from hpsearch.study.unchanged import stamp
+from hpsearch.study.unchanged import is_whole, stamp
 from hpsearch.study.writing import report_files
 from hpsearch.tracking.damage import is_incomplete
 from hpsearch.tracking.events import CODE, read_study
@@ -221,6 +222,7 @@ def run_recipe(composition: Composition, observer: Observer) -> RecipeOutcome:
         }
         findings = run_stages(stages, done, context, partial(_write, session.record, digests))
         session.workers.stop()
+        _mend_reports(session.folder, done)
         failed = next((name for name, finding in findings.items() if stops(stages[name], finding)), None)
         outcome = _report(context, _conclude(session, findings, failed, began), session.record)
         return replace(outcome, notes=session.finish(outcome))
@@ -230,6 +232,14 @@ def _findings(study: Mapping[str, Any], stages: Mapping[str, Stage]) -> dict[str
     """Return what stages found in earlier runs; one that stopped the recipe looks again."""
     findings = {name: from_dict(fields) for name, fields in study.get("stages", {}).items()}
     return {name: finding for name, finding in findings.items() if not stops(stages[name], finding)}
+
+
+def _mend_reports(folder: Path, names: Iterable[str]) -> None:
+    """Write the reports of stages again that were not run, where a file of theirs is lost or is another one now."""
+    for name in names:
+        stage = folder_of(f"{folder.name}.{name}")
+        if stage.is_dir() and not is_whole(stage):
+            rebuild_report(stage.name)
 
 
 def _plan(composition: Composition) -> tuple[dict[str, Stage], Factorial | None]:

@@ -33,7 +33,7 @@ TINY = (
 )
 
 
-def test_cut_off_before_its_last_stage_a_small_recipe_goes_on_there(tmp_path, monkeypatch):
+def test_cut_off_before_its_last_stage_a_small_recipe_goes_on_there_and_mends_its_reports(tmp_path, monkeypatch):
     def cut(self, context):
         raise RuntimeError("power cut")
 
@@ -62,6 +62,12 @@ def test_cut_off_before_its_last_stage_a_small_recipe_goes_on_there(tmp_path, mo
     assert numbers["test_mean"] > 0.5
     page = outcome.report.read_text()
     assert all(f'id="stage-{name}"' in page for name in study["stages"])
+    table, report = (tmp_path / "studies" / name for name in ("recipe.coarse/trials.csv", "recipe.fine/report.html"))
+    before = table.read_bytes()
+    table.write_bytes(bytes(len(before)))
+    report.unlink()
+    assert run_study([*NAMED, *TINY]).exit_code == 0
+    assert table.read_bytes() == before and report.exists()
 
 
 def start(folder, *words):
