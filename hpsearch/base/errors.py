@@ -1,7 +1,6 @@
 """The errors that hpsearch raises on purpose: one clear line each, without a traceback on the command line."""
 
 import errno
-import math
 import re
 import traceback
 from collections.abc import Iterable, Sequence
@@ -10,6 +9,7 @@ from typing import NamedTuple, Self
 from hpsearch.base.near import nearest_keys, nearest_names, nearest_values
 from hpsearch.base.passwords import without_password
 from hpsearch.base.readable import readable, representation
+from hpsearch.base.real import is_finite
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """A full disk, a quota that is used up, a file larger than a process may write."""
@@ -227,7 +227,7 @@ def check_float(key: str, value: object, interval: str) -> None:
         ConfigError: naming the key, the value and the interval.
     """
     low, high = (float(end) for end in interval[1:-1].split(","))
-    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+    if is_finite(value):
         above = value >= low if interval[0] == "[" else value > low
         if above and (value <= high if interval[-1] == "]" else value < high):
             return

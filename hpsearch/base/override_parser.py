@@ -1,5 +1,6 @@
 """Hydra's parser of overrides, which refuses by one kind of error whatever it cannot read."""
 
+from itertools import accumulate
 from typing import Any
 
 from hydra.core.override_parser import overrides_visitor
@@ -7,6 +8,10 @@ from hydra.core.override_parser.overrides_parser import OverridesParser, create_
 from hydra.errors import HydraException
 
 from hpsearch.base.asserts import with_asserts
+
+_DEEPEST = 200
+"""Brackets in one another; the parser takes seconds for thousands, and Python's own stack ends before."""
+_BRACKETS = {"[": 1, "{": 1, "(": 1, "]": -1, "}": -1, ")": -1}
 
 
 class UnreadableError(HydraException):
@@ -27,9 +32,16 @@ class Parser(OverridesParser):
 
     def parse_rule(self, s: str, rule_name: str) -> Any:
         """Parse a text by a rule of the grammar, see the class."""
+        if _depth(s) > _DEEPEST:
+            raise UnreadableError("it is nested too deeply")
         try:
             return super().parse_rule(s, rule_name)
         except RecursionError:
             raise UnreadableError("it is nested too deeply") from None
         except ValueError as error:
             raise UnreadableError(str(error).partition(";")[0]) from None
+
+
+def _depth(text: str) -> int:
+    """Return how many brackets stand open at once at most, those in quotes counted too."""
+    return max(accumulate(_BRACKETS.get(sign, 0) for sign in text), default=0)

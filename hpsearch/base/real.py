@@ -1,12 +1,20 @@
-"""What counts as a number where a user's own code says one."""
+"""What counts as a number where a user says one, in words or by code."""
 
 import math
-from typing import Any
+from typing import Any, TypeGuard
 
 NO_NUMBER = (TypeError, ValueError, RuntimeError)
 """What `number_of` raises of what is none."""
 _MASKED = ("MaskedArray", "MaskedConstant")
 """Types of numpy.ma; `item` of a masked element is what stands behind the mask."""
+
+
+def is_finite(value: object) -> TypeGuard[int | float]:
+    """Return whether a value is a number that a float can hold; True and False are none, nor are 400 digits."""
+    try:
+        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    except OverflowError:
+        return False
 
 
 def number_of(value: Any) -> float:

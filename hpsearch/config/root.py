@@ -19,7 +19,8 @@ DEEPEST = 40
 def check_root(raw: Mapping[str, Any], texts: Iterable[str]) -> None:
     """Refuse a configuration that lacks a key which is always there, or has something else in a table's place.
 
-    What is nested more than `DEEPEST` levels deep is refused, too.
+    An option that is chosen stays one: null in its place would leave out what it says without a word. What is nested
+    more than `DEEPEST` levels deep is refused, too.
 
     Args:
         raw: nested dicts, interpolations unresolved.
@@ -37,6 +38,12 @@ def check_root(raw: Mapping[str, Any], texts: Iterable[str]) -> None:
         if is_table and not isinstance(value, Mapping):
             raise ConfigError(f"{key} = {shown_text(value)}: must be a table (from {source})")
 
+    for group in _chosen():
+        if not isinstance(value := raw.get(group, {}), Mapping):
+            raise ConfigError(
+                f"{group} = {shown_text(value)}: must be a table, or an option of {group} chosen under `defaults` "
+                "(from a file of the configuration)"
+            )
     for key, value in raw.items():
         if _is_deeper(value, DEEPEST):
             raise ConfigError(f"{key}: is nested more than {DEEPEST} levels deep")
@@ -48,10 +55,20 @@ def _is_deeper(value: Any, levels: int) -> bool:
 
 
 @cache
+def _root() -> Mapping[str, Any]:
+    root: dict[str, Any] = yaml.safe_load((CONF / "config.yaml").read_text(encoding="utf-8"))
+    return root
+
+
+def _chosen() -> list[str]:
+    """Return the groups of which every configuration has an option, whose tables stand at the root."""
+    return [group for entry in _root()["defaults"] if isinstance(entry, dict) for group in entry]
+
+
+@cache
 def _always() -> Mapping[str, bool]:
     """Return the keys of the root file but for its options, and what its tables hold; whether each is a table."""
-    root = yaml.safe_load((CONF / "config.yaml").read_text(encoding="utf-8"))
-    tables = {key: value for key, value in root.items() if key != "defaults"}
+    tables = {key: value for key, value in _root().items() if key != "defaults"}
     inner = {
         f"{key}.{name}": held
         for key, value in tables.items()

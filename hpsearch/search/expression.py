@@ -7,7 +7,7 @@ import re
 from collections.abc import Hashable, Sequence
 from decimal import Decimal
 from functools import cache
-from typing import Any, TypeGuard
+from typing import Any
 
 from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, QuotedString, RangeSweep
 from hydra.errors import HydraException
@@ -17,6 +17,7 @@ from hpsearch.base.conditions import split_name
 from hpsearch.base.errors import SpaceError, nearest
 from hpsearch.base.grammar import value_text
 from hpsearch.base.override_parser import Parser
+from hpsearch.base.real import is_finite
 from hpsearch.search.parameter import Parameter, is_plain_choice
 
 _QUOTED_OR_NONE = re.compile(r"""('(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*")|(?<![\w.$/+-])None(?![\w.$/+-])""")
@@ -48,7 +49,7 @@ def parse_parameter(name: str, expression: str) -> Parameter:
     if sweep.shuffle:
         text = f"shuffle({text})"
         random.Random(text).shuffle(values)
-    ranked = isinstance(sweep, ChoiceSweep) and all(map(_is_finite, values))
+    ranked = isinstance(sweep, ChoiceSweep) and all(map(is_finite, values))
     distribution = IntDistribution(0, len(values) - 1) if ranked else _finite(values, sweep)
     return Parameter(name, key, condition, distribution, text, tuple(values), ranked)
 
@@ -116,7 +117,7 @@ def _interval(sweep: IntervalSweep) -> BaseDistribution:
     low, high, log = sweep.start, sweep.end, "log" in sweep.tags
     if sweep.tags - {"log"}:
         raise SpaceError(f"unknown tag {', '.join(sorted(sweep.tags - {'log'}))}, the only one is log")
-    if not (_is_finite(low) and _is_finite(high)):
+    if not (is_finite(low) and is_finite(high)):
         raise SpaceError("both ends must be finite numbers")
     if low >= high:
         raise SpaceError(f"the interval is {'reversed' if low > high else 'a single value'}: {low:g} to {high:g}")
@@ -137,13 +138,6 @@ def _interval_text(sweep: IntervalSweep) -> str:
     return f"tag(log, {text})" if "log" in sweep.tags else text
 
 
-def _is_finite(number: Any) -> TypeGuard[int | float]:
-    try:
-        return isinstance(number, int | float) and not isinstance(number, bool) and math.isfinite(number)
-    except OverflowError:
-        return False
-
-
 def _check_whole(*numbers: int) -> None:
     for number in numbers:
         if abs(number) > MAX_WHOLE:
@@ -151,7 +145,7 @@ def _check_whole(*numbers: int) -> None:
 
 
 def _range(sweep: RangeSweep) -> tuple[list[Any], str]:
-    if not all(_is_finite(number) for number in (sweep.start, sweep.stop, sweep.step)):
+    if not all(is_finite(number) for number in (sweep.start, sweep.stop, sweep.step)):
         raise SpaceError("its ends and step must be finite numbers")
     start, stop, step = (Decimal(str(number)) for number in (sweep.start, sweep.stop, sweep.step))
     if step == 0:

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from hpsearch.base.conditions import space_word
-from hpsearch.base.errors import ConfigError, hint
+from hpsearch.base.errors import ConfigError, SpaceError, hint
 from hpsearch.base.grammar import shown_text
 from hpsearch.base.near import nearest_keys
 from hpsearch.base.plain import flatten
@@ -188,12 +188,20 @@ def _option_keys(content: Mapping[str, Any], comments: Mapping[str, str], prefix
                 found.append(OptionKey(f"{prefix}{above}", "", comments[above]))
         if parts[0] in _BLOCKS and len(parts) > 1:
             name = "/".join(_clauses(content[parts[0]], key.removeprefix(f"{parts[0]}.")))
-            found.append(OptionKey(space_word(name, str(value), parts[0]), "", comments.get(key, "")))
+            found.append(OptionKey(_space_word(name, str(value), parts[0]), "", comments.get(key, "")))
         elif parts[-1] != "_partial_":
             inner = [said for name, said in comments.items() if name.startswith(f"{key}.") and said]
             comment = "; ".join(filter(None, [comments.get(key, ""), *inner]))
             found.append(OptionKey(f"{prefix}{key}", _written(value), comment))
     return found
+
+
+def _space_word(name: str, expression: str, block: str) -> str:
+    """Return the word of an expression; as it stands where its name is malformed, which whoever composes it says."""
+    try:
+        return space_word(name, expression, block)
+    except SpaceError:
+        return f"{block}.{name}={expression}"
 
 
 def _written(value: Any) -> str:

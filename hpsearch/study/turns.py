@@ -1,5 +1,6 @@
 """A search that shells ask and tell, one command at a time: each has the study for a moment, and many take turns."""
 
+import json
 import math
 import re
 import shlex
@@ -134,7 +135,12 @@ def told_by(words: Sequence[str], epoch: int | None, failed: str | None, read: C
     known = {"trial": trial, "epoch": epoch, **said}
     if known["trial"] is None:
         raise ConfigError("standard input: names no 'trial': pass on what `ask` printed, with 'metrics'")
-    return Told(str(known["trial"]), known.get("metrics") or {}, known["epoch"], known.get("failed"))
+    metrics = known.get("metrics") or {}
+    if not isinstance(metrics, dict):
+        raise ConfigError(
+            f'standard input: metrics = {json.dumps(metrics)}: must be a table such as {{"valid/acc": 0.9}}'
+        )
+    return Told(str(known["trial"]), metrics, known["epoch"], known.get("failed"))
 
 
 def _number(name: str, text: str) -> float:

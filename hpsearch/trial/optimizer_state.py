@@ -16,7 +16,7 @@ def unlike(state: Any, optimizer: Optimizer) -> str:
     An optimizer keeps nothing larger than the parameter that it is for, and a file may say that a few bytes are many.
     """
     try:
-        if not isinstance(state["param_groups"], list):
+        if not isinstance(state, Mapping) or not isinstance(state["param_groups"], list):
             return "it is damaged"
         groups, own = optimizer.param_groups, optimizer.state_dict()["param_groups"]
         if [group["params"] for group in own] != [group["params"] for group in state["param_groups"]]:

@@ -190,6 +190,14 @@ def test_the_right_command_line_can_be_copied_from_the_refusal(tmp_path, monkeyp
     assert err.endswith(command) if instead else "write: " not in err
 
 
+def test_a_refusal_leaves_out_the_middle_of_what_is_endless(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert run(["+study=lr_sweep", f"space.optimizer.lr={'[' * 100_000}choice(1)"]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("hpsearch: space optimizer.lr = [[[") and len(err) < 2100
+    assert "nested too deeply" in err
+
+
 @pytest.mark.parametrize("words", [["modle=mlp"], ["+study=recipe", "modle=mlp"]])
 def test_words_are_refused_before_what_trains_is_imported(words):
     code = (

@@ -266,7 +266,7 @@ ENTRIES = (
         "expressions of a space",
         mutated(EXPRESSIONS, WORD_PIECES),
         _check_expression,
-        found=("tag(log, interval(44, 45.0))", "9" * 5000, f"choice({'[' * 3000}{']' * 3000})"),
+        found=("tag(log, interval(44, 45.0))", "9" * 5000, f"choice({'[' * 3000}{']' * 3000})", "[" * 80_000),
     ),
     EntryPoint("spaces", _spaces() | _sound_spaces(), _check_space),
     EntryPoint(

@@ -182,10 +182,19 @@ ENTRIES = (
         "study files",
         yaml_texts(st.just(STUDY)),
         _check_study,
-        found=("args: " + "[" * 120 + "]" * 120, "study: {x: [{a b: 1}]}", "budget: [{a b: 1}]"),
+        found=(
+            "args: " + "[" * 120 + "]" * 120,
+            "study: {x: [{a b: 1}]}",
+            "budget: [{a b: 1}]",
+            "trainer: null",
+            "space: {optimizer.lr: 'choice(1)', model=mlp: null}",
+        ),
     ),
     EntryPoint(
-        "options of a user's", yaml_texts(st.just(OVERLAY)), _check_overlay, found=("lr: " + "[" * 120 + "]" * 120,)
+        "options of a user's",
+        yaml_texts(st.just(OVERLAY)),
+        _check_overlay,
+        found=("lr: " + "[" * 120 + "]" * 120, "_target_: hpsearch.optim.SGD\nlr: 1" + "0" * 400),
     ),
     EntryPoint("plugins.yaml", yaml_texts(st.just(PLUGINS)), _check_plugins),
     EntryPoint("a program's settings", SETTINGS_TEXTS, _check_settings),

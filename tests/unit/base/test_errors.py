@@ -38,7 +38,7 @@ def test_another_value_is_no_whole_number_in_range(value):
     [
         ("[0, 1)", (0, 0.5), (-1e-9, 1)),
         ("(0, 1]", (1e-9, 1), (0, 1.1)),
-        ("(0, inf)", (1e300,), (0, math.inf)),
+        ("(0, inf)", (1e300,), (0, math.inf, 10**400)),
         ("[0, 1]", (0, 1), (math.nan, True, "0.5", None)),
     ],
 )

@@ -11,6 +11,7 @@ from hpsearch.base.override_parser import Parser, UnreadableError
     [
         ("9" * 5000, "4300 digits"),
         ("[" * 3000 + "]" * 3000, "nested too deeply"),
+        ("[" * 200_000, "nested too deeply"),
         ("{a:" * 999 + "1" + "}" * 999, "nested"),
     ],
 )

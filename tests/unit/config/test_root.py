@@ -22,6 +22,18 @@ def test_a_key_of_the_root_cannot_be_left_out_and_a_table_stays_one(study):
         assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("given", ["null", "3", "x"])
+@pytest.mark.parametrize(
+    "group", ["trainer", "model", "data", "sampler", "tracker", "scheduler", "regularizer", "loss"]
+)
+def test_no_file_puts_something_else_in_an_options_place(tmp_path, group, given):
+    file = tmp_path / "study" / "mine.yaml"
+    file.parent.mkdir()
+    file.write_text(f"# @package _global_\nspace: {{optimizer.lr: 'choice(1, 2)'}}\n{group}: {given}\n")
+    with pytest.raises(ConfigError, match=rf"^{group} = {given}: must be a table, or an option of {group} chosen"):
+        compose(["+study=mine"], [tmp_path])
+
+
 def test_a_table_may_take_the_place_of_nothing():
     assert compose(["ablation.reference={optimizer.momentum: 0}"]).config["ablation"]["reference"] == {
         "optimizer.momentum": 0

@@ -34,6 +34,12 @@ def _trained(make):
     return make(model.parameters()), deepcopy(optimizer.state_dict())
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("state", [torch.ones(2), {"param_groups": torch.ones(2)}, [], None])
+def test_what_is_no_table_of_groups_is_damaged(state):
+    assert unlike(state, _trained(OPTIMIZERS["sgd"])[0]) == "it is damaged"
+
+
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_what_an_optimizer_kept_is_its_own(name):
     fresh, state = _trained(OPTIMIZERS[name])
