@@ -10,7 +10,6 @@ from hpsearch.terminal.help import COMMANDS, PROGRAM
 
 _KNOWN = re.compile(r" \((?:known|commands): [^()]*; [^()]*\)$")
 """The list of what there is, for which one line has no room beside a whole command."""
-_LONGEST = 2000
 
 
 def refusal(
@@ -27,13 +26,8 @@ def refusal(
         One line.
     """
     instead = _instead(arguments, error, parse)
-    said = _cut(re.sub(_KNOWN, "", str(error)) if instead else str(error))
-    return f"{said}; write: {PROGRAM} {shlex.join(instead)}" if instead else said
-
-
-def _cut(text: str) -> str:
-    """Return a line without the middle of what is endless: a value of thousands of signs."""
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST // 2]} … {text[-_LONGEST // 2 :]}"
+    said = re.sub(_KNOWN, "", str(error))
+    return f"{said}; write: {PROGRAM} {shlex.join(instead)}" if instead else str(error)
 
 
 def _instead(

@@ -14,14 +14,19 @@ from hpsearch.base.real import number_of
 NUMBER = r"[-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|nan|inf(?:inity)?)"
 _LIKE_A_NUMBER = r"[-+]?\.?\d[\w.,+/-]*|[-+]?nan\b|[-+]?inf\w*"
 _END = r"(?![\w./]|,\d)"
-_PAIR = re.compile(rf"(?P<name>[A-Za-z_][\w./-]*)[\"']?\s*[:=]\s*(?P<value>{NUMBER}){_END}", re.IGNORECASE)
+_PAIR = re.compile(
+    rf"(?<![\w./-])[\d./-]*(?P<name>[A-Za-z_][\w./-]*)[\"']?\s*[:=]\s*(?P<value>{NUMBER}){_END}", re.IGNORECASE
+)
 _COUNTS = {
-    name: re.compile(rf"\b{name}s?\b[\"']?\s*[:=#\[(]*\s*(\d{{1,15}})(?!\d)", re.IGNORECASE)
+    name: re.compile(rf"\b{name}s?\b[\"']?\s*+[:=#\[(]*+\s*+(\d{{1,15}})(?!\d)", re.IGNORECASE)
     for name in ("epoch", "step")
 }
 _NO_METRIC = ("epoch", "epochs", "step", "steps")
 _AUTO = "auto"
 _MOST_NAMES, _MOST_LINES = 12, 1000
+_END_SIGNS = 1000
+"""Of a line, from either end, in which a user's patterns are looked for: some take as long as the cube of what they
+search."""
 GROUPS = ("epoch", "step")
 """Groups of a pattern that are no metric."""
 
@@ -81,6 +86,7 @@ class Printed:
             return self._wanted(found)
         if self.pattern == _AUTO:
             return self._auto(line)
+        line = line if len(line) <= 2 * _END_SIGNS else f"{line[:_END_SIGNS]} ... {line[-_END_SIGNS:]}"
         matches = {name: match for name, each in self._patterns.items() if (match := each.search(line))}
         if not matches:
             return None

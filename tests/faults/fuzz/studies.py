@@ -196,7 +196,7 @@ ENTRIES = (
         _check_overlay,
         found=("lr: " + "[" * 120 + "]" * 120, "_target_: hpsearch.optim.SGD\nlr: 1" + "0" * 400),
     ),
-    EntryPoint("plugins.yaml", yaml_texts(st.just(PLUGINS)), _check_plugins),
+    EntryPoint("plugins.yaml", yaml_texts(st.just(PLUGINS)), _check_plugins, found=("plugins: !!int x", "[" * 3000)),
     EntryPoint("a program's settings", SETTINGS_TEXTS, _check_settings),
     EntryPoint(
         "lines of a program",
@@ -206,6 +206,9 @@ ENTRIES = (
         ),
         _check_printed,
         found=(
+            (b"infinity" * 8000, "auto"),
+            (b"epoch" + b" " * 60_000, "auto"),
+            (b"9" * 64_000, {"acc": r"(?P<epoch>\d+).*acc=(?P<value>\S+)"}),
             (b'{"acc": 0.5, "epoch": 1e999}', "auto"),
             (b'{"acc": 1' + b"0" * 400 + b"}", "auto"),
             (b"epoch " + b"9" * 5000 + b" acc=1", "auto"),

@@ -70,7 +70,11 @@ def test_plugins_are_read(my_conf, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text", ["[a]", "plugins: a", "plugins: [1]", "other: [a]", "plugins: [a]\nx: 1", "a: [", "{}", ""]
+    "text",
+    [
+        *("[a]", "plugins: a", "plugins: [1]", "other: [a]", "plugins: [a]\nx: 1", "a: [", "{}", ""),
+        *("plugins: !!int x", "[" * 3000, "plugins: [a]\nplugins: [b]"),
+    ],
 )
 def test_a_malformed_plugins_file(tmp_path, text):
     (tmp_path / "plugins.yaml").write_text(text)

@@ -36,6 +36,18 @@ def test_another_line_is_none(line):
     assert Printed("auto", ["valid/acc"]).read(line) is None
 
 
+def test_both_ends_of_an_endless_line_are_searched_for_a_pattern_of_ones_own():
+    read = Printed({"acc": r"acc=(\S+)"}, ["acc"]).read
+    for line in ("acc=0.5 " + "x" * 9000, "x" * 9000 + " acc=0.5"):
+        assert read(line) == Measured({"acc": 0.5})
+    assert read(f"{'x' * 5000} acc=0.5 {'x' * 5000}") is None
+
+
+def test_other_numbers_follow_names_and_what_dashes_and_points_stand_before():
+    said = Printed("auto", ["acc"]).read("x=1 --loss=0.5 acc=0.9 .dot=2 a-b.c/d=3 4e=5")
+    assert said == Measured({"x": 1.0, "loss": 0.5, "acc": 0.9, "dot": 2.0, "a-b.c/d": 3.0, "e": 5.0})
+
+
 @pytest.mark.parametrize("text", ["nan", "NaN", "-inf", "inf"])
 def test_a_number_need_not_be_finite(text):
     (value,) = Printed("auto", ["loss"]).read(f"loss: {text}").metrics.values()
