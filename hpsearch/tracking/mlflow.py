@@ -12,6 +12,7 @@ from hpsearch.base.passwords import without_password
 from hpsearch.base.threads import start_thread
 from hpsearch.tracking import runs, store
 from hpsearch.tracking.identity import sent_file
+from hpsearch.tracking.names import AFTERWARDS
 from hpsearch.tracking.runs import Metric
 from hpsearch.tracking.sender import Sender
 from hpsearch.tracking.sent import Sent
@@ -197,16 +198,14 @@ def add_to_run(
     Args:
         uri: tracking store; None for the default one.
         run: its id.
-        values: metrics, `runs.AFTERWARDS` goes in front of their names; those that are not finite are left out.
+        values: metrics, `names.AFTERWARDS` goes in front of their names; those that are not finite are left out.
         tags: labels.
         files: artifacts.
 
     A store that cannot be used or does not take them raises a StorageError.
     """
     address, now = store.store_uri(uri), runs.ms(time.time())
-    metrics = [
-        Metric(f"{runs.AFTERWARDS}{name}", value, now, 0) for name, value in values.items() if math.isfinite(value)
-    ]
+    metrics = [Metric(f"{AFTERWARDS}{name}", value, now, 0) for name, value in values.items() if math.isfinite(value)]
     with store.one_line_errors(address), closing(_writer_of(address)) as writer, writer.together():
         writer.log(run, metrics, tags=tags)
         for file in files:

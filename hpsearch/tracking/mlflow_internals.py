@@ -22,7 +22,8 @@ from urllib.parse import quote
 from hpsearch.base.media import IMAGE, Medium
 from hpsearch.base.types import Objective
 from hpsearch.tracking.events import TrialRecord
-from hpsearch.tracking.runs import ms, name
+from hpsearch.tracking.names import metric_name, param_name
+from hpsearch.tracking.runs import ms
 from hpsearch.tracking.writer import Writer
 
 WRITTEN_FOR = "3.17"
@@ -48,8 +49,8 @@ def view_tags(
         grouped: hyperparameters by whose values trials are put together, such as the factors of an ablation: a row and
             a curve then stand for the mean of a group, which opens to its trials.
     """
-    keys = [name(key) for key in searched]
-    state = _state(parent, keys, objective) | {"groupBy": _groups([name(key) for key in grouped])}
+    keys = [param_name(key) for key in searched]
+    state = _state(parent, keys, objective) | {"groupBy": _groups([param_name(key) for key in grouped])}
     return {
         KIND: "custom_model_development",
         TAG + TABLE: json.dumps(state),
@@ -64,7 +65,7 @@ def view_path(experiment: str, curves: bool = False) -> str:
 
 
 def _state(parent: str | None, keys: Sequence[str], objective: Objective) -> dict[str, Any]:
-    metric = f"metrics.`{name(objective.metric)}`"
+    metric = f"metrics.`{metric_name(objective.metric)}`"
     params = [f"params.`{key}`" for key in keys]
     shown = [metric, *params, "tags.`state`"]
     return {
@@ -99,7 +100,7 @@ def _groups(keys: Sequence[str]) -> dict[str, Any] | None:
 
 
 def _charts(keys: Sequence[str], objective: Objective) -> dict[str, Any]:
-    metric = name(objective.metric)
+    metric = metric_name(objective.metric)
     charts = [_line(metric, "linear"), _line("train/loss", "log"), _parallel(keys, metric)]
     return {
         "compareRunCharts": charts,

@@ -243,7 +243,7 @@ def _table(
         layers=layers,
         failures=_failures(records, folder),
         media=media,
-        ends=_frame(ends, END_COLUMNS, {key for row in ends for key in row}) if ends else None,
+        ends=_frame(ends, END_COLUMNS, sorted({key for row in ends for key in row})) if ends else None,
     )
 
 

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from hpsearch.base.errors import StorageError, first_line
 from hpsearch.base.types import Evaluation, Report, TrialId, TrialState, whole_or_fraction
-from hpsearch.tracking import runs
+from hpsearch.tracking import names, runs
 from hpsearch.tracking.events import TrialRecord
 from hpsearch.tracking.lines import RUN_RULES, problem
-from hpsearch.tracking.runs import AFTERWARDS, TRIAL
+from hpsearch.tracking.runs import TRIAL
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -35,7 +35,7 @@ def trial_of(client: "MlflowClient", run: "Run", config: Mapping[str, Any]) -> T
         kept = runs.joined(run.data.tags, run.info.run_id)
         if what := problem("a record", kept, RUN_RULES):
             raise StorageError(f"{about} is damaged ({what})")
-        return _read_back(run, kept, _reports(client, run, kept["nonfinite"]), config)
+        return _read_back(run, kept, _reports(client, run, kept["nonfinite"], kept.get("names", {})), config)
     except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
         raise StorageError(f"{about} is damaged ({type(error).__name__}: {first_line(error)})") from None
 
@@ -66,18 +66,21 @@ def _read_back(
     )
 
 
-def _reports(client: "MlflowClient", run: "Run", nonfinite: Mapping[str, Mapping[str, str]]) -> tuple[Report, ...]:
+def _reports(
+    client: "MlflowClient", run: "Run", nonfinite: Mapping[str, Mapping[str, str]], known: Mapping[str, str]
+) -> tuple[Report, ...]:
     """Put an MLflow run's metrics back together; losses of steps belong to the first epoch that ends behind them."""
-    own = [key for key in run.data.metrics if not key.startswith(AFTERWARDS)]
+    own = [key for key in run.data.metrics if not key.startswith(names.AFTERWARDS)]
     histories = {key: client.get_metric_history(run.info.run_id, key) for key in own}
-    epochs = {metric.step: (int(metric.value), metric.timestamp / 1000) for metric in histories.pop(runs.STEP, [])}
-    fractions = {metric.step: whole_or_fraction(metric.value) for metric in histories.pop(runs.EPOCH, [])}
+    epochs = {metric.step: (int(metric.value), metric.timestamp / 1000) for metric in histories.pop(names.STEP, [])}
+    fractions = {metric.step: whole_or_fraction(metric.value) for metric in histories.pop(names.EPOCH, [])}
     values = {key: {metric.step: metric.value for metric in history} for key, history in histories.items()}
     for key, lost in nonfinite.items():
         values.setdefault(key, {}).update({int(step): float(text) for step, text in lost.items()})
-    losses = sorted(values.pop(runs.STEP_LOSS, {}).items())
-    values.pop(runs.SCORE, None)
-    ends = _ends({key: values.pop(key) for key in list(values) if key.startswith(runs.END)})
+    losses = sorted(values.pop(names.STEP_LOSS, {}).items())
+    values.pop(names.SCORE, None)
+    ends = _ends({_end_key(key, known): values.pop(key) for key in list(values) if key.startswith(names.END)})
+    values = {known.get(key, key): history for key, history in values.items()}
     reports, before = [], -1
     for place, (step, time) in sorted(epochs.items()):
         metrics = {key: history[place] for key, history in values.items() if place in history}
@@ -87,9 +90,11 @@ def _reports(client: "MlflowClient", run: "Run", nonfinite: Mapping[str, Mapping
     return (*reports[:-1], replace(reports[-1], end=ends)) if ends and reports else tuple(reports)
 
 
+def _end_key(there: str, known: Mapping[str, str]) -> str:
+    return known.get(there, there.removeprefix(names.END))
+
+
 def _ends(values: Mapping[str, Mapping[int, float]]) -> tuple[Evaluation, ...]:
     """Return the evaluations at the end of a trial, from what each metric of them was by its updates."""
     steps = sorted({step for of_one in values.values() for step in of_one})
-    return tuple(
-        (step, {key.removeprefix(runs.END): one[step] for key, one in values.items() if step in one}) for step in steps
-    )
+    return tuple((step, {key: one[step] for key, one in values.items() if step in one}) for step in steps)

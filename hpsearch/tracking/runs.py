@@ -5,7 +5,6 @@ import getpass
 import json
 import math
 import os
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple
@@ -18,13 +17,20 @@ from hpsearch.base.markdown import markdown_text
 from hpsearch.base.plain import flatten
 from hpsearch.base.types import TrialState
 from hpsearch.tracking.events import RENEWING, TrialFold, TrialRecord, check_command, replay_command
+from hpsearch.tracking.names import (
+    END,
+    EPOCH,
+    SCORE,
+    STEP,
+    STEP_LOSS,
+    end_name,
+    fact_name,
+    metric_name,
+    name,
+    param_name,
+    param_names,
+)
 
-STEP_LOSS = "train/step_loss"
-STEP, EPOCH = "trial/step", "trial/epoch"
-"""Updates and epochs so far; the epoch only where it is not the step at which MLflow keeps a report's metrics."""
-SCORE = "trial/score"
-END = "end/"
-"""Begins the names of what the evaluations at the end of a trial measured, whose steps are updates."""
 RECORD = "hpsearch.record"
 UID, STUDY_NAME, TRIAL = "hpsearch.uid", "hpsearch.study", "hpsearch.trial"
 """Tags of every run of a study: the study's uid and name, and of a trial's run its stem."""
@@ -38,12 +44,12 @@ CONTINUED = "continued"
 """The fact of a trial that names the one whose last state it goes on from."""
 CONTINUED_RUN = "continued.run"
 """Tag of its run: the run of that one, where it is in the same store."""
-AFTERWARDS = "curvature/"
-"""Begins the names of metrics that no report holds; a trial is read from its run without them."""
 RECORD_FIRST = f"{RECORD}.0"
 ELSEWHERE = ("id", "key", "config", "reports", "traceback", "ended_by")
 """What of a trial's record the tags that hold it leave out: a run has it in tags, files and metrics of their own."""
 CHUNK = 5000
+LONGEST_TEXT, LONGEST_LABEL = 6000, 500
+"""Characters that MLflow takes of a parameter, and that a tag has which is there to be read."""
 STATUS = {
     TrialState.WAITING: "SCHEDULED",
     TrialState.RUNNING: "RUNNING",
@@ -78,6 +84,7 @@ class Trail:
         epoch: last epoch sent.
         step: last optimizer step whose loss is sent; of the study's own file, samples of the machine sent.
         nonfinite: values that MLflow cannot keep, by metric and step, as text.
+        names: what metrics are called that MLflow has under other names, by these.
         fold: the trial so far.
     """
 
@@ -86,6 +93,7 @@ class Trail:
     epoch: float = -1
     step: int = -1
     nonfinite: dict[str, dict[str, str]] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
     fold: TrialFold = field(default_factory=TrialFold)
 
     def take(self, events: Iterable[Event]) -> list[Metric]:
@@ -96,7 +104,7 @@ class Trail:
             if event["event"] == "report":
                 metrics += self._report(event)
             elif is_renewal(event):
-                metrics, self.run, self.epoch, self.step, self.nonfinite = [], None, -1, -1, {}
+                metrics, self.run, self.epoch, self.step, self.nonfinite, self.names = [], None, -1, -1, {}, {}
         return metrics
 
     def _report(self, event: Event) -> list[Metric]:
@@ -106,11 +114,11 @@ class Trail:
         values: list[tuple[str, float, int]] = []
         if epoch > self.epoch:
             self.epoch = epoch
-            values += [(name(key), value, place) for key, value in event["metrics"].items()]
+            values += [(self._named(key, metric_name(key)), value, place) for key, value in event["metrics"].items()]
             values.append((STEP, event["step"], place))
             values += [(EPOCH, epoch, place)] if between else []
             for step, metrics in event.get("end", ()):
-                values += [(name(f"{END}{key}"), value, step) for key, value in metrics.items()]
+                values += [(self._named(key, end_name(key)), value, step) for key, value in metrics.items()]
         for step, value in event["steps"]:
             if step > self.step:
                 self.step = step
@@ -119,6 +127,11 @@ class Trail:
             if not math.isfinite(value):
                 self.nonfinite.setdefault(key, {})[str(step)] = str(float(value))
         return [Metric(key, float(value), time, step) for key, value, step in values if math.isfinite(value)]
+
+    def _named(self, key: str, there: str) -> str:
+        if there.removeprefix(END) != key:
+            self.names[there] = key
+        return there
 
 
 def is_renewal(event: Event) -> bool:
@@ -131,25 +144,25 @@ def ms(time: float) -> int:
     return round(time * 1000)
 
 
-@functools.lru_cache(maxsize=4096)
-def name(key: str) -> str:
-    """Return a name that MLflow accepts: ``hidden.0`` for ``hidden[0]``; other characters become ``-``."""
-    return re.sub(r"[^\w .:/-]", "-", re.sub(r"\[(\d+)\]", r".\1", key), flags=re.ASCII)[:250]
+def text_of(value: Any, longest: int = LONGEST_TEXT) -> str:
+    """Return a text that says a value exactly, unless that is too long: the shortest of a number, a list as JSON."""
+    text = value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
+    text = repr(value) if isinstance(value, float) else text
+    text = text.encode(errors="backslashreplace").decode().replace("\0", "\\x00")  # no store takes these
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
 def short(value: Any, digits: int = 6) -> str:
-    """Return a value as it fits a cell: numbers with six significant digits, text as it is, the rest as JSON."""
-    if isinstance(value, float):
-        return f"{value:.{digits}g}"
-    text = value if isinstance(value, str) else json.dumps(value, default=str)
-    return text if len(text) <= 500 else f"{text[:499]}…"
+    """Return a value as it fits a cell: numbers with so many significant digits, and no long text."""
+    return f"{value:.{digits}g}" if isinstance(value, float) else text_of(value, LONGEST_LABEL)
 
 
 def trial_params(record: TrialRecord) -> dict[str, str]:
     """Return every hyperparameter of a trial by dotted key; how and where it ran is left out."""
     config = {key: value for key, value in record.config.items() if key not in UNNAMED}
     flat = {**flatten(config), **record.params}
-    return {name(key): short(value) for key, value in flat.items()}
+    names = param_names(flat)
+    return {names[key]: text_of(value) for key, value in flat.items()}
 
 
 def trial_name(record: TrialRecord) -> str:
@@ -162,7 +175,7 @@ def trial_tags(study: str, trail: Trail) -> dict[str, str]:
     """Return the tags of a study's trial: readable ones, and its record in full for `query`."""
     record = trail.fold.record()
     readable = {
-        **{name(key): short(value) for key, value in record.facts.items()},
+        **{fact_name(key): text_of(value, LONGEST_LABEL) for key, value in record.facts.items()},
         "state": record.state.value,
         "point": str(record.id.point),
         "seed": str(record.id.seed),
@@ -176,7 +189,7 @@ def trial_tags(study: str, trail: Trail) -> dict[str, str]:
     if trail.nonfinite:
         readable["nonfinite"] = short(trail.nonfinite)
     kept = {field.name: getattr(record, field.name) for field in fields(record) if field.name not in ELSEWHERE}
-    return {**readable, **chunks({**kept, "nonfinite": trail.nonfinite})}
+    return {**readable, **chunks({**kept, "nonfinite": trail.nonfinite, "names": trail.names})}
 
 
 def replay_tag(study: str, record: TrialRecord) -> str:
@@ -218,8 +231,8 @@ def study_tags(study: Mapping[str, Any]) -> dict[str, str]:
         "mlflow.source.name": str(study.get("command", "")),
         "mlflow.source.git.commit": str(git.get("commit", "")),
         "mlflow.source.git.branch": str(git.get("branch", "")),
-        **{f"git.{key}": short(value) for key, value in git.items()},
-        **{f"env.{name(key)}": short(value) for key, value in environment.items()},
+        **{name(f"git.{key}"): short(value) for key, value in git.items()},
+        **{name(f"env.{key}"): short(value) for key, value in environment.items()},
         STUDY_NAME: str(study.get("name", "")),
         UID: str(study.get("uid", "")),
         TAG: str(FORMAT),
@@ -239,7 +252,7 @@ def _user() -> str:
 
 def best_tags(best: Mapping[str, Any]) -> dict[str, str]:
     """Return the best point's hyperparameters as tags: unlike params they may change while the study goes on."""
-    tags = {f"best.{name(key)}": short(value) for key, value in best.get("params", {}).items()}
+    tags = {param_name(f"best.{key}"): text_of(value) for key, value in best.get("params", {}).items()}
     return {**tags, "best.point": str(best.get("point", ""))}
 
 

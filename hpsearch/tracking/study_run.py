@@ -13,6 +13,7 @@ from hpsearch.tracking.events import STUDY, fold_study, read_trial, trial_files
 from hpsearch.tracking.identity import SUPERSEDES
 from hpsearch.tracking.lines import STUDY_RULES, read_events
 from hpsearch.tracking.mlflow_internals import view_path
+from hpsearch.tracking.names import name
 from hpsearch.tracking.runs import Metric, Trail
 from hpsearch.tracking.sent import Sent
 from hpsearch.tracking.writer import FoundRun, Writer, log_file, log_yaml, supersede_runs
@@ -104,7 +105,7 @@ class StudyRun:
             if event["event"] == "system":
                 self._trail.step += 1
                 time, step = runs.ms(event["time"]), self._trail.step
-                metrics += [Metric(runs.name(key), value, time, step) for key, value in event["metrics"].items()]
+                metrics += [Metric(name(key), value, time, step) for key, value in event["metrics"].items()]
         return metrics
 
     def _description(self, run: str) -> dict[str, str]:
@@ -136,7 +137,7 @@ class StudyRun:
         files = (path for path in trial_files(self._folder) if path.stem.startswith(f"{point}-"))
         for trial in filter(None, map(read_trial, files)):
             weights = [name for name in trial.artifacts if name.endswith(".safetensors")]
-            for name in weights:
-                log_file(self._writer, run, inside(self._folder, Path(trial.folder) / name), "best")
+            for each in weights:
+                log_file(self._writer, run, inside(self._folder, Path(trial.folder) / each), "best")
             if weights:
                 return

@@ -42,6 +42,7 @@ class TrialRuns:
         self._specified: dict[str, float] = {}
         self._scores: dict[str, float | None] = {}
         self._trails: dict[str, Trail] = {}
+        self._rounded: set[str] = set()
         self._colours = Colours()
 
     def adopt(self, name: str, run: FoundRun) -> None:
@@ -49,6 +50,8 @@ class TrialRuns:
         self._runs[name], kept = run.id, runs.joined(run.tags, run.id)
         self._specified[name], self._scores[name] = kept.get("queued", math.nan), kept.get("score")
         self._colour(name, kept.get("params", {}), run.tags.get(runs.COLOUR))
+        if kept and "names" not in kept:
+            self._rounded.add(name)  # a version that rounded parameters made it, and they cannot be changed
 
     def send(self, name: str) -> None:
         """Send the new lines of one trial; its run is created when it has started."""
@@ -57,15 +60,16 @@ class TrialRuns:
         if not events:
             return
         withdrawn = trail.run if any(map(runs.is_renewal, events)) else None
+        known = len(trail.names)
         metrics = trail.take(events)
         trail.offset = offset
         with self._writer.together():
             if withdrawn is not None:
                 withdraw(self._writer, withdrawn)
-                del self._runs[name]
-                self._scores.pop(name, None)
+                self._forget(name)
             if trail.fold.started is not None:
-                self._send(name, trail, events, metrics)
+                told = any(event["event"] != "report" for event in events)
+                self._send(name, trail, events, metrics, told or bool(trail.nonfinite) or len(trail.names) > known)
         self._sent.save(name, trail)
         if trail.fold.state.finished:
             del self._trails[name]
@@ -75,26 +79,31 @@ class TrialRuns:
         run = self._runs.get(name)
         if run is not None and self._is_other(name):
             with self._writer.together():
-                withdraw(self._writer, self._runs.pop(name))
-            self._scores.pop(name, None)
+                withdraw(self._writer, run)
+            self._forget(name)
             return Trail()
         return self._sent.trail(name, run)
+
+    def _forget(self, name: str) -> None:
+        """Let go of the run of a trial that has been withdrawn."""
+        del self._runs[name]
+        self._scores.pop(name, None)
+        self._rounded.discard(name)
 
     def _is_other(self, name: str) -> bool:
         events, _ = read_events(self._sent.path(name))
         there = self._specified.get(name, math.nan)
         return bool(events) and not math.isnan(there) and events[0]["time"] != there
 
-    def _send(self, name: str, trail: Trail, events: Sequence[Event], metrics: Sequence[Metric]) -> None:
-        """Send everything of one kind in one call."""
+    def _send(self, name: str, trail: Trail, events: Sequence[Event], metrics: Sequence[Metric], told: bool) -> None:
+        """Send everything of one kind in one call; tags where the record says more than reports."""
         record, params, tags = trail.fold.record(), dict[str, str](), dict[str, str]()
         begins = trail.run is None or self._sent.run(name) != trail.run or any(e["event"] == "spec" for e in events)
-        told = any(event["event"] != "report" for event in events) or bool(trail.nonfinite)
         if told:
             tags = runs.trial_tags(self._study_run.study["name"], trail)
             metrics = [*metrics, *self._score(name, record)]
         if begins:
-            params = runs.trial_params(record)
+            params = {} if name in self._rounded else runs.trial_params(record)
             tags |= {**self._colour(name, record.params), "mlflow.runName": runs.trial_name(record)}
         if trail.run is None:
             trail.run, tags = self._create(name, record, tags), {}

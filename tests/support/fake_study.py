@@ -9,7 +9,7 @@ from collections import Counter
 from pathlib import Path
 
 from hpsearch.base.types import Evaluation, Report, Started, TrialId, TrialSpec, TrialState
-from hpsearch.tracking import runs, store
+from hpsearch.tracking import names, store
 from hpsearch.tracking.events import read_trials
 from hpsearch.tracking.home import Home
 from hpsearch.tracking.record import Record
@@ -78,7 +78,7 @@ class Place:
                 steps = Counter(metric.step for metric in self.client.get_metric_history(run.info.run_id, key))
                 assert max(steps.values()) == 1, (stem, key)
             if stem != "study" and records[stem].reports:
-                assert run.data.metrics[runs.STEP] == records[stem].reports[-1].step
+                assert run.data.metrics[names.STEP] == records[stem].reports[-1].step
                 assert run.data.tags["state"] == records[stem].state
 
 

@@ -14,6 +14,7 @@ from hpsearch.config.groups import read_plugins
 from hpsearch.search.space import Space
 from hpsearch.study.option_files import read_option
 from hpsearch.study.options import available_options
+from hpsearch.tracking import names as metric_names
 from hpsearch.tracking import query, runs
 from hpsearch.tracking.read_back import trial_of
 from hpsearch.trial.printed import Printed
@@ -138,10 +139,10 @@ class _Client:
 
 
 METRICS = {
-    runs.STEP: [9.0, 18.0],
+    metric_names.STEP: [9.0, 18.0],
     "valid/loss": [0.5, 0.25],
-    runs.STEP_LOSS: [0.7, 0.6],
-    f"{runs.END}valid/loss": [0.2],
+    metric_names.STEP_LOSS: [0.7, 0.6],
+    f"{metric_names.END}valid/loss": [0.2],
 }
 FLOATS = st.floats() | st.sampled_from([float("nan"), float("inf"), -1.0, 1e300, 0.5])
 

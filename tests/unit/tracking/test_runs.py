@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from hpsearch.base.journal import read_lines
-from hpsearch.tracking import runs
+from hpsearch.base.types import Started
+from hpsearch.tracking import names, runs
 from hpsearch.tracking.events import read_trial, replay_command
 from hpsearch.tracking.record import Record
 from hpsearch.tracking.runs import Trail
@@ -40,7 +41,7 @@ def test_the_first_value_of_a_step_wins(retried):
     assert sorted(losses) == [0, 1, 2, 3, 4, 5]
     assert losses[3] != 9.0
     assert losses[4] == 9.0
-    steps = [metric.step for metric in metrics if metric.key == runs.STEP_LOSS]
+    steps = [metric.step for metric in metrics if metric.key == names.STEP_LOSS]
     assert steps == sorted(20 * epoch + k for epoch in range(5) for k in (1, 10, 20))
 
 
@@ -59,9 +60,9 @@ def test_what_mlflow_cannot_keep_is_noted(tmp_path):
     record.close()
     trail = Trail()
     metrics = trail.take(_events(record.folder, made))
-    assert {metric.key for metric in metrics} == {"epoch_sec", runs.STEP}
+    assert {metric.key for metric in metrics} == {"epoch_sec", names.STEP}
     assert trail.nonfinite["train/loss"] == {"1": "nan", "2": "inf"}
-    assert trail.nonfinite[runs.STEP_LOSS] == {
+    assert trail.nonfinite[names.STEP_LOSS] == {
         "1": "nan",
         "10": "nan",
         "20": "nan",
@@ -90,11 +91,25 @@ def test_values_fit_a_cell(value, text):
     assert runs.short(value) == text
 
 
-def test_names_are_made_acceptable():
-    assert runs.name("model=lenet/größe (%)") == "model-lenet/gr--e ---"
-    assert runs.name("valid/acc top-5:x.y_z") == "valid/acc top-5:x.y_z"
-    assert runs.name("model.hidden[0]") == "model.hidden.0"
-    assert len(runs.name("k" * 400)) == 250
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (10**-1.5, "0.03162277660168379"),
+        (1e-5, "1e-05"),
+        (3.0, "3.0"),
+        (64, "64"),
+        (10**20, "100000000000000000000"),
+        (None, "null"),
+        (math.inf, "inf"),
+        ("größe", "größe"),
+        (["größe", 0.1], '["größe", 0.1]'),
+        ("a\ud800b\0c", r"a\ud800b\x00c"),
+        ("x" * 6000, "x" * 6000),
+        ("x" * 6001, "x" * 5999 + "…"),
+    ],
+)
+def test_a_parameter_holds_the_value_that_trains_the_trial_again(value, text):
+    assert runs.text_of(value) == text
 
 
 def test_params_are_all_hyperparameters_and_nothing_of_the_machine(tmp_path):
@@ -108,6 +123,36 @@ def test_params_are_all_hyperparameters_and_nothing_of_the_machine(tmp_path):
     assert params["model"] == "lenet"
     assert params["seed"] == "0"
     assert not any(key.startswith("launcher") for key in params)
+
+
+def test_two_rates_that_share_six_digits_are_two(tmp_path):
+    rates = [0.1234567890123, 0.1234567890124]
+    params = [runs.trial_params(_specified(tmp_path / str(rate), **{"optimizer.lr": rate})) for rate in rates]
+    assert [float(each["optimizer.lr"]) for each in params] == rates
+    tags = runs.best_tags({"params": {"optimizer.lr": rates[0], "model.hidden[0]": 3}, "point": 1})
+    assert tags == {"best.optimizer.lr": "0.1234567890123", "best.model.hidden.0": "3", "best.point": "1"}
+
+
+def _specified(folder, **params):
+    record = Record(folder)
+    made = fake.spec(folder, 0, **params)
+    record.spec(made, fake.TIME)
+    return record.trial(made.id)
+
+
+def test_no_fact_takes_the_place_of_a_tag_of_ours(tmp_path):
+    record = Record(tmp_path / "study")
+    made = fake.spec(record.folder, 0)
+    taken = {"state": "mine", "point": 7, "superseded": 1, "mlflow.runName": "a", "hpsearch.uid": "b", "f1": 0.91234567}
+    record.message(made.id, Started(None, taken, fake.TIME))
+    record.spec(made, fake.TIME)
+    record.close()
+    trail = Trail()
+    trail.take(_events(record.folder, made))
+    tags = runs.trial_tags("study", trail)
+    assert (tags["state"], tags["point"], tags["f1"]) == ("RUNNING", "0", "0.91234567")
+    assert (tags["_x73_tate"], tags["_x70_oint"], tags["_x6d_lflow.runName"]) == ("mine", "7", "a")
+    assert not {"superseded", "mlflow.runName", "hpsearch.uid"} & set(tags)
 
 
 def test_a_run_is_named_by_what_it_tries(tmp_path):

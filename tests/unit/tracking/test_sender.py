@@ -1,6 +1,7 @@
 """Sending a study to a real SQLite store."""
 
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import yaml
 
 from hpsearch.base.errors import StorageError
 from hpsearch.base.types import Report, Started, TrialId, TrialState
-from hpsearch.tracking import runs
+from hpsearch.tracking import names, runs
 from hpsearch.tracking.colours import scale
 from hpsearch.tracking.events import read_trials
 from hpsearch.tracking.identity import lineage
@@ -49,7 +50,7 @@ def test_every_trial_is_a_child_with_all_that_is_known(place):
     parent, child = found["study"], found["1-0-0"]
     assert child.data.tags["mlflow.parentRunId"] == parent.info.run_id
     assert child.info.run_name == "1/0 lr=0.628"
-    assert child.data.params["optimizer.lr"] == "0.628319"
+    assert float(child.data.params["optimizer.lr"]) == 0.1 * math.pi * 2
     assert child.data.params["data.batch_size"] == "64"
     tags = child.data.tags
     assert (tags["point"], tags["seed"], tags["fold"], tags["attempts"]) == ("1", "0", "0", "1")
@@ -133,8 +134,8 @@ def test_a_trial_that_lost_its_last_lines_has_its_end_and_its_score_once(place, 
     run = place.runs()["0-0-0"]
     assert run.data.tags["state"] == "COMPLETE"
     seen = {key: place.client.get_metric_history(run.info.run_id, key) for key in run.data.metrics}
-    assert [(each.step, each.value) for each in seen[f"{runs.END}valid/acc"]] == [(30, 0.8), (60, 0.9)]
-    assert [each.value for each in seen[runs.SCORE]] == [0.9]
+    assert [(each.step, each.value) for each in seen[f"{names.END}valid/acc"]] == [(30, 0.8), (60, 0.9)]
+    assert [each.value for each in seen[names.SCORE]] == [0.9]
 
 
 def test_what_is_not_finite_is_left_out_and_noted(place):
@@ -473,7 +474,7 @@ def test_a_big_batch_goes_in_pieces(place):
     place.send()
     run = place.runs()["0-0-0"]
     assert run.data.params["model.width_149"] == "149"
-    assert len(place.client.get_metric_history(run.info.run_id, runs.STEP_LOSS)) == 3 * 399
+    assert len(place.client.get_metric_history(run.info.run_id, names.STEP_LOSS)) == 3 * 399
 
 
 def test_sync_sends_what_is_left_and_says_how_much(place):

@@ -10,6 +10,7 @@ import pytest
 from hpsearch.base.errors import StorageError
 from hpsearch.tracking.mlflow import sync
 from hpsearch.tracking.moved import folder_of
+from hpsearch.tracking.query import table_from_mlflow
 from hpsearch.tracking.record import Record
 from hpsearch.tracking.runs import COLOUR, RECORD_FIRST
 from hpsearch.tracking.sent import unsent
@@ -162,6 +163,23 @@ def test_what_is_not_known_to_be_sent_is_sent_again_into_the_same_runs(tmp_path,
     for notes in (folder / "tracking").glob("*.jsonl"):
         notes.unlink()
     assert sync(folder, uri) == 3 and content(tmp_path / "mlflow.db") == before
+
+
+def test_runs_whose_parameters_an_older_version_rounded_are_filled_and_keep_them(tmp_path, uri, folder):
+    store = tmp_path / "mlflow.db"
+    sync(folder, uri)
+    change(
+        store,
+        "UPDATE params SET value = round(value, 6) WHERE key = 'optimizer.lr'",
+        "UPDATE tags SET value = replace(value, ',\"names\":{}', '') WHERE key LIKE 'hpsearch.record.%'",
+        "DELETE FROM metrics WHERE key = 'valid/acc'",
+    )
+    before = content(store)["params"]
+    for notes in (folder / "tracking").glob("*.jsonl"):
+        notes.unlink()
+    assert sync(folder, uri) == 3
+    assert content(store)["params"] == before and ("valid/acc" in str(content(store)["metrics"]))
+    assert len(table_from_mlflow(uri, "lr_sweep").trials) == 2
 
 
 @pytest.mark.parametrize("go", [Path.unlink, lambda store: store.write_bytes(b"")])
