@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from hpsearch.base.conditions import space_word
 from hpsearch.base.grammar import value_text
+from hpsearch.base.passwords import without_password
 from hpsearch.base.plain import flatten
 from hpsearch.config.compose import compose
 from hpsearch.config.groups import describe_groups
@@ -162,7 +163,8 @@ def _check_help(word: str) -> None:
     group, _, option = word.partition("=")
     if option:
         read(lambda: read_option(group, option))
-    assert str(unknown(word, ["replay"])).startswith(f"--help {word}"[:40].replace("\n", "\\n"))
+    shown = without_password(word)
+    assert str(unknown(word, ["replay"])).startswith(f"--help {shown}"[:40].replace("\n", "\\n"))
 
 
 def _check_curvature(words: list[str]) -> None:
