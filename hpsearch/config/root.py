@@ -38,6 +38,10 @@ def check_root(raw: Mapping[str, Any], texts: Iterable[str]) -> None:
         if is_table and not isinstance(value, Mapping):
             raise ConfigError(f"{key} = {shown_text(value)}: must be a table (from {source})")
 
+    if not isinstance(space := raw.get("space") or {}, Mapping):
+        raise ConfigError(
+            f"space = {shown_text(space)}: must be a table, KEY: EXPRESSION (from a file of the configuration)"
+        )
     for group in _chosen():
         if not isinstance(value := raw.get(group, {}), Mapping):
             raise ConfigError(

@@ -12,6 +12,7 @@ from typing import Any
 from hpsearch.base.commands import is_outside
 from hpsearch.base.conditions import space_word
 from hpsearch.base.errors import ConfigError, StorageError
+from hpsearch.base.real import is_finite
 from hpsearch.base.intake import json_value
 from hpsearch.base.observer import Observer
 from hpsearch.config.compose import Composition, compose
@@ -140,7 +141,12 @@ def told_by(words: Sequence[str], epoch: int | None, failed: str | None, read: C
         raise ConfigError(
             f'standard input: metrics = {json.dumps(metrics)}: must be a table such as {{"valid/acc": 0.9}}'
         )
-    return Told(str(known["trial"]), metrics, known["epoch"], known.get("failed"))
+    epoch = known["epoch"]
+    if epoch is not None and not is_finite(epoch):
+        raise ConfigError(
+            f"standard input: epoch = {json.dumps(epoch)}: must be a number, or left out at a trial's end"
+        )
+    return Told(str(known["trial"]), metrics, epoch, known.get("failed"))
 
 
 def _number(name: str, text: str) -> float:

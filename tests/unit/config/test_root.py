@@ -34,6 +34,15 @@ def test_no_file_puts_something_else_in_an_options_place(tmp_path, group, given)
         compose(["+study=mine"], [tmp_path])
 
 
+@pytest.mark.parametrize("given", ["true", "3", "x"])
+def test_a_space_is_a_table(tmp_path, given):
+    file = tmp_path / "study" / "mine.yaml"
+    file.parent.mkdir()
+    file.write_text(f"# @package _global_\nspace: {given}\n")
+    with pytest.raises(ConfigError, match=rf"^space = {given}: must be a table"):
+        compose(["+study=mine"], [tmp_path])
+
+
 def test_a_table_may_take_the_place_of_nothing():
     assert compose(["ablation.reference={optimizer.momentum: 0}"]).config["ablation"]["reference"] == {
         "optimizer.momentum": 0
