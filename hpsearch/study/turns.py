@@ -12,9 +12,9 @@ from typing import Any
 from hpsearch.base.commands import is_outside
 from hpsearch.base.conditions import space_word
 from hpsearch.base.errors import ConfigError, StorageError
-from hpsearch.base.real import is_finite
 from hpsearch.base.intake import json_value
 from hpsearch.base.observer import Observer
+from hpsearch.base.real import is_finite
 from hpsearch.config.compose import Composition, compose
 from hpsearch.config.record import own_again
 from hpsearch.config.words import sort_words
