@@ -60,7 +60,7 @@ def _run() -> int:
 def _trains(words: list[str]) -> bool:
     """Return whether a command line is likely to train with our loop, in worker processes."""
     known = all(word.startswith(("--config-dir", "--path")) for word in words if word.startswith("-"))
-    others = ("launcher=inline", "trainer=", "trainer._target_=")
+    others = ("launcher=inline", "launcher=ray", "trainer=", "trainer._target_=")
     return known and "=" in "".join(words[:1]) and not any(word.startswith(others) for word in words)
 
 

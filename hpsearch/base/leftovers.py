@@ -45,6 +45,11 @@ def temporary_path(path: Path) -> Path:
     return path.with_name(f"{name}.{this_process()}.new")
 
 
+def is_temporary(name: str) -> bool:
+    """Return whether a file or folder of this name is a temporary one of ours, whoever's."""
+    return _NAME.fullmatch(name) is not None
+
+
 def temporary_folder(parent: Path | None = None) -> "tempfile.TemporaryDirectory[str]":
     """Make a folder that is gone at the end of a block, or of the process; those of dead ones are removed first.
 

@@ -255,6 +255,7 @@ NAMES = {
     "objective=valid_loss": "loss",
     "launcher=inline": "local debug sync",
     "launcher=processes": "joblib multiprocessing process",
+    "launcher=ray": "cluster raytune distributed",
     "tracker=none": "no off disabled",
     "storage=memory": "inmemory inmemorystorage",
     "storage=journal": "file journalstorage",

@@ -3,7 +3,7 @@
 from typing import Any
 
 from hpsearch.base.errors import ConfigError
-from hpsearch.base.limits import POSITIVE, Limits, count, flag, number, optional, or_word
+from hpsearch.base.limits import POSITIVE, Limits, count, flag, number, optional, or_word, text
 
 
 def gpu_share(key: str, value: Any) -> None:
@@ -46,5 +46,8 @@ LIMITS: Limits = {
         "log_mib": number("(0, inf)"),
         "gpus_per_trial": gpu_share,
         "paused": or_word(count(0), "auto"),
+        "start_sec": number("(0, inf)"),
+        "idle_sec": number("[0, inf)"),
+        "address": optional(text),
     },
 }

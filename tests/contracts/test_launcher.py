@@ -10,7 +10,9 @@ from hpsearch.base.types import Decision, Report, Started, TrialId, TrialSpec, T
 from hpsearch.launch.base import Died, Ended, Launcher, Reported
 from hpsearch.launch.inline import InlineLauncher
 from hpsearch.launch.processes import ProcessLauncher
+from hpsearch.launch.ray.launcher import RayLauncher
 from tests.support import trial_functions
+from tests.support.ray_cluster import ray_cluster
 
 
 def spec(point: int = 0, folder: str = "", **config) -> TrialSpec:
@@ -318,3 +320,61 @@ class TestProcessLauncher(LauncherContract):
         launcher.start(trial_functions.by_name)
         yield launcher
         launcher.stop(now=True)
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    with ray_cluster(2, 2) as cluster:
+        yield cluster
+
+
+class Borrowed:
+    """A started launcher that one test after another takes, as starting one takes seconds."""
+
+    def __init__(self, *args, **options):
+        self.make = lambda: RayLauncher(*args, **options)
+        self.launcher = None
+
+    def taken(self):
+        if self.launcher is None:
+            self.launcher = self.make()
+            self.launcher.start(trial_functions.by_name)
+            while len(self.launcher.free()) < self.launcher.slots:
+                assert self.launcher.poll(0.1) == []
+        return self.launcher
+
+    def back(self):
+        if self.launcher.free() != tuple(range(self.launcher.slots)):  # a test stopped it, or what it began goes on
+            self.end()
+
+    def end(self):
+        if self.launcher is not None:
+            self.launcher.stop(now=True)
+            self.launcher = None
+
+
+@pytest.fixture(scope="module")
+def ray_push(cluster):
+    borrowed = Borrowed(cluster.address, workers=2)
+    yield borrowed
+    borrowed.end()
+
+
+@pytest.fixture(scope="module")
+def ray_lockstep(cluster):
+    borrowed = Borrowed(cluster.address, workers=1, lockstep=True)
+    yield borrowed
+    borrowed.end()
+
+
+@pytest.mark.ray
+class TestRayLauncher(LauncherContract):
+    @pytest.fixture
+    def push(self, ray_push):
+        yield ray_push.taken()
+        ray_push.back()
+
+    @pytest.fixture
+    def lockstep(self, ray_lockstep):
+        yield ray_lockstep.taken()
+        ray_lockstep.back()

@@ -99,8 +99,10 @@ def _kept(file: Path) -> Choice | None:
 
 
 def _keep(file: Path, choice: Choice) -> Choice:
-    """Write a choice down, unless another worker was faster; return what is written."""
-    file.parent.mkdir(parents=True, exist_ok=True)
+    """Write a choice down, unless another worker was faster or this machine does not see the study; return it."""
+    if not file.parents[1].is_dir():
+        return choice
+    file.parent.mkdir(exist_ok=True)
     temporary = temporary_path(file)
     try:
         temporary.write_text(json.dumps(stamped(asdict(choice))), encoding="utf-8")

@@ -1,0 +1,146 @@
+"""What the driver, the gateway and the actors say to each other."""
+
+import hashlib
+import os
+import platform
+from dataclasses import dataclass
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from hpsearch.base.lookup import HOME
+
+Said: TypeAlias = tuple[int, bytes, bytes]
+"""What an actor says: the number of one of its workers, kind and payload of a frame of that, or one of those below."""
+NAMED = b"N"  # what the worker process is called: a text
+NEED = b"F"  # files that its node does not see: a pickle of their paths
+FILE = b"P"  # a piece of a file of a trial: a pickle of a `Piece`
+
+Order: TypeAlias = tuple[Any, ...]
+"""What an actor is to do: the name of a method of `Agent`, then its arguments."""
+
+Place: TypeAlias = tuple[str, tuple[int, int] | None]
+"""A folder of the driver's machine, and its `mark` there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What every worker needs.
+
+    Attributes:
+        threads: CPUs of Ray's that it takes, and threads that it computes with.
+        gpus: that it takes, or the share of one; 0 where there are none.
+        log_limit: bytes that a log may have.
+        folder: in which the driver works.
+        path: where the driver looks for modules.
+    """
+
+    threads: int
+    gpus: float
+    log_limit: int
+    folder: Place
+    path: tuple[Place, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """How the gateway finds a cluster.
+
+    Attributes:
+        address: of the cluster; None: start one on this machine.
+        workers: how many are wanted; None: as many as the nodes have room for.
+        wanted: what each needs.
+        modules: files and folders of modules that the nodes need.
+        temporary: for the files of a cluster of its own.
+    """
+
+    address: str | None
+    workers: int | None
+    wanted: Wanted
+    modules: tuple[str, ...]
+    temporary: str
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What must be the same on every machine, and which one it is.
+
+    Attributes:
+        node: what the machine is called.
+        versions: of what trains, by its name.
+    """
+
+    node: str
+    versions: dict[str, str]
+
+    def unlike(self, other: "Facts") -> str:
+        """Return what another machine has of another version, as a text; empty where nothing is."""
+        pairs = [(name, self.versions.get(name), version) for name, version in other.versions.items()]
+        return ", ".join(f"{name} {theirs} (here {ours})" for name, ours, theirs in pairs if ours != theirs)
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A part of a file.
+
+    Attributes:
+        folder: of the trial, as the driver knows it.
+        name: of the file in it.
+        data: what follows; None: the file is gone.
+        first: whether the file begins with it.
+        last: whether it ends with it.
+    """
+
+    folder: str
+    name: str
+    data: bytes | None
+    first: bool = True
+    last: bool = True
+
+
+def facts(node: str) -> Facts:
+    """Return those of this machine."""
+    versions = {
+        "Python": ".".join(platform.python_version_tuple()[:2]),
+        "torch": _version("torch"),
+        "hpsearch": f"{_version('hpsearch')} with the sources {sources()}",
+    }
+    return Facts(node, versions)
+
+
+def _version(name: str) -> str:
+    """Return the version of a package, without what it was built for."""
+    try:
+        return metadata.version(name).partition("+")[0]
+    except metadata.PackageNotFoundError:
+        return "none"
+
+
+@cache
+def sources() -> str:
+    """Return a digest of the source of this package."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(HOME).rglob("*.py")):
+        digest.update(path.relative_to(HOME).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:8]
+
+
+def mark(folder: str) -> tuple[int, int] | None:
+    """Return what tells a folder from others of its name on other machines: its number, and when it last changed."""
+    try:
+        found = os.stat(folder)  # noqa: PTH116 (of every entry of a path)
+    except OSError:
+        return None
+    return found.st_ino, found.st_ctime_ns
+
+
+def place(folder: str) -> Place:
+    """Return a folder of this machine, to be looked for on another."""
+    return folder, mark(folder)
+
+
+def is_here(place: Place) -> bool:
+    """Return whether this machine sees a folder of another one."""
+    folder, known = place
+    return known is not None and mark(folder) == known

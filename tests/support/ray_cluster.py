@@ -1,0 +1,54 @@
+"""A Ray cluster of several nodes on this machine, for tests."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+STORE_BYTES = 80 * 2**20
+_ATTEMPTS = 4
+"""How often a node is started that Ray did not see within its 30 s: the machine may be busy."""
+
+
+@contextmanager
+def ray_cluster(*cpus: int) -> Iterator[Any]:
+    """Start a cluster whose nodes, the first one its head, have so many CPUs each; it is gone at the end."""
+    pytest.importorskip("ray")
+    cluster = _with_head(cpus[0])
+    try:
+        for each in cpus[1:]:
+            add_node(cluster, each)
+        yield cluster
+    finally:
+        cluster.shutdown()
+
+
+def _with_head(cpus: int) -> Any:
+    from ray.cluster_utils import Cluster
+
+    for attempt in range(_ATTEMPTS):
+        cluster = Cluster()
+        try:
+            _add(cluster, cpus)
+        except Exception:
+            cluster.shutdown()
+            if attempt == _ATTEMPTS - 1:
+                raise
+        else:
+            return cluster
+    raise AssertionError
+
+
+def add_node(cluster: Any, cpus: int) -> Any:
+    """Add a node with so many CPUs and return it."""
+    for _ in range(_ATTEMPTS - 1):
+        try:
+            return _add(cluster, cpus)
+        except Exception as error:
+            print(f"another try, after {error}")
+    return _add(cluster, cpus)
+
+
+def _add(cluster: Any, cpus: int) -> Any:
+    return cluster.add_node(num_cpus=cpus, object_store_memory=STORE_BYTES, include_dashboard=False)
