@@ -14,7 +14,6 @@ from hpsearch.base.conditions import space_word
 from hpsearch.base.errors import ConfigError, StorageError
 from hpsearch.base.intake import json_value
 from hpsearch.base.observer import Observer
-from hpsearch.base.real import is_finite
 from hpsearch.config.compose import Composition, compose
 from hpsearch.config.record import own_again
 from hpsearch.config.words import sort_words
@@ -142,10 +141,9 @@ def told_by(words: Sequence[str], epoch: int | None, failed: str | None, read: C
             f'standard input: metrics = {json.dumps(metrics)}: must be a table such as {{"valid/acc": 0.9}}'
         )
     epoch = known["epoch"]
-    if epoch is not None and not is_finite(epoch):
-        raise ConfigError(
-            f"standard input: epoch = {json.dumps(epoch)}: must be a number, or left out at a trial's end"
-        )
+    if epoch is not None and type(epoch) is not int:
+        limit = "must be a whole number, or left out at a trial's end"
+        raise ConfigError(f"standard input: epoch = {json.dumps(epoch)}: {limit}")
     return Told(str(known["trial"]), metrics, epoch, known.get("failed"))
 
 

@@ -25,9 +25,9 @@ def test_what_was_measured_is_a_table(metrics):
     assert str(error.value) == f'standard input: metrics = {said}: must be a table such as {{"valid/acc": 0.9}}'
 
 
-@pytest.mark.parametrize("epoch", ["", "1", True, [1]])
-def test_an_epoch_is_a_number(epoch):
+@pytest.mark.parametrize("epoch", ["", "1", True, 1.5, [1]])
+def test_an_epoch_is_a_whole_number(epoch):
     assert told(trial="1/0", metrics={"a": 1}, epoch=2).epoch == 2
     with pytest.raises(ConfigError) as error:
         told(trial="1/0", metrics={"a": 1}, epoch=epoch)
-    assert str(error.value).startswith(f"standard input: epoch = {json.dumps(epoch)}: must be a number")
+    assert str(error.value).startswith(f"standard input: epoch = {json.dumps(epoch)}: must be a whole number")
