@@ -21,9 +21,14 @@ def check_name(name: str) -> str:
     Raises:
         ConfigError: it is none, as `..`, an absolute path or one of several folders.
     """
-    if not _NAME.fullmatch(name):
+    if not is_name(name):
         raise ConfigError(f"'{name}': is no name of a study, which has letters, digits, '.', '_' and '-' alone")
     return name
+
+
+def is_name(text: str) -> bool:
+    """Return whether a text can be the name of a study."""
+    return _NAME.fullmatch(text) is not None
 
 
 def inside(folder: Path, path: str | Path) -> Path:

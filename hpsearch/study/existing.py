@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from hpsearch.base.conditions import WHERE, split_name
 from hpsearch.base.errors import BusyError, ConfigError
 from hpsearch.base.files import REPORT
+from hpsearch.base.inside import is_name
 from hpsearch.base.keys import ARMS
 from hpsearch.base.memory import collector_paused
 from hpsearch.base.observer import StudySummary
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 def damage(*names: str | None) -> list[str]:
     """Return what is said of files of studies that are lost, or are none of theirs; nothing of one without a folder."""
-    folders = [folder_of(name) for name in names if name]
+    folders = [folder_of(name) for name in names if name and is_name(name)]
     return [line for each in folders if (each / "events").is_dir() for line in (*strangers(each), *lost_ends(each))]
 
 
@@ -36,16 +37,19 @@ def rebuild_report(name: str, words: Sequence[str] = (), *, config_dirs: Sequenc
     """Write the report of an existing study again, from its folder or else from the tracking store.
 
     Args:
-        name: of the study.
+        name: of the study, or of its experiment in the tracking store.
         words: ``plugins=[PACKAGE]``, for packages that the folders do not name.
         config_dirs: folders with configuration of your own; stages of plugins are shown in full.
 
     Returns:
         The path of the page, in ``studies/NAME``. A study that is in neither raises a `StorageError`.
     """
-    folder, own = folder_of(name), bool(words or config_dirs)
-    if not own and is_unchanged(folder):
-        return folder / REPORT
+    own = bool(words or config_dirs)
+    if not own and is_name(name) and is_unchanged(folder_of(name)):
+        return folder_of(name) / REPORT
+    from hpsearch.study.tables import known_as
+
+    folder = folder_of(name := known_as(name))
     with working_beside(*_helpers(folder)), collector_paused():
         path = _write_report(name, folder, words, config_dirs)
     if not own and folder.is_dir():
@@ -106,7 +110,9 @@ def compare_studies(first: str, second: str) -> Path:
         The path of the page, in ``studies/FIRST_vs_SECOND``. The same study twice and a recipe raise a `ConfigError`.
     """
     from hpsearch.reports.comparison.page import write_comparison
+    from hpsearch.study.tables import known_as
 
+    first, second = known_as(first), known_as(second)
     tables, answers, added = comparison(first, second)
     return write_comparison(tables, answers, folder_of(f"{first}_vs_{second}"), added)
 

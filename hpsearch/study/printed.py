@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from hpsearch.base.files import PRINT, TABLES, replace_text
 from hpsearch.study.existing import comparison, views_of
 from hpsearch.study.folder import folder_of
-from hpsearch.study.tables import ablation_tables, is_ablation, table_of
+from hpsearch.study.tables import ablation_tables, is_ablation, known_as, table_of
 
 if TYPE_CHECKING:
     from hpsearch.reports.kit.tables import Section
@@ -83,8 +83,9 @@ def export_tables(
 
 
 def _paper(name: str, other: str | None, words: Sequence[str], config_dirs: Sequence[str | Path]) -> Paper:
+    name = known_as(name)
     if other is not None:
-        return _two(name, other)
+        return _two(name, known_as(other))
     table = table_of(name)
     if is_ablation(table.study):
         return _ablation(name, str(table.study["command"]))

@@ -6,32 +6,66 @@ from pathlib import Path
 from typing import Any
 
 from hpsearch.base.errors import ConfigError, StorageError
-from hpsearch.base.inside import check_name
+from hpsearch.base.inside import check_name, is_name
 from hpsearch.base.keys import ARMS, RETUNED, TUNE
 from hpsearch.base.types import TrialId, TrialTable
 from hpsearch.reports.ablation.arms import ablation_options, with_arms
-from hpsearch.study.folder import folder_of, study_folder
+from hpsearch.study.folder import folder_of, studies_folder, study_folder
 from hpsearch.tracking.found import uid_of
+from hpsearch.tracking.home import SHORT
 from hpsearch.tracking.identity import identity_of
-from hpsearch.tracking.query import table_from_events, table_from_mlflow
+from hpsearch.tracking.query import study_called, table_from_events, table_from_mlflow
 from hpsearch.tracking.sent import sent_runs
 
 
 def table_of(name: str, uri: str | None = None) -> TrialTable:
     """Return a study as tables: from its folder, or from a tracking store when one is named or there is no folder."""
-    check_name(name)
-    if uri is None and (folder_of(name) / "events").is_dir():
+    if uri is None and _has_record(name := known_as(name)):
         return table_from_events(study_folder(name))
-    if uri is None and not (Path.cwd() / "mlflow.db").exists():
+    if uri is None and not _has_store():
         study_folder(name)
     return table_from_mlflow(uri, name, own_uid(name))
 
 
+def known_as(name: str) -> str:
+    """Return the name of the folder that a study has here, by the name that it, its folder or its experiment has.
+
+    Args:
+        name: that of the folder as a rule; a person may have renamed folder and experiment since, the uid tells.
+
+    Returns:
+        Of a study without a folder here the same, or where no folder can be called so its own name with its uid.
+
+    Raises:
+        StorageError: it is no name of a study, and no experiment of the store has it; without a store it is a
+            ConfigError.
+    """
+    if _has_record(name):
+        return name
+    if not _has_store():
+        return check_name(name)
+    try:
+        own, uid = study_called(None, name)
+    except StorageError:
+        if is_name(name):
+            return name
+        raise
+    here = (folder.name for folder in studies_folder().glob("*") if own_uid(folder.name) == uid)
+    return next(here, name if is_name(name) else f"{own}@{uid[:SHORT]}")
+
+
+def _has_store() -> bool:
+    return (Path.cwd() / "mlflow.db").exists()
+
+
+def _has_record(name: str) -> bool:
+    return is_name(name) and (folder_of(name) / "events").is_dir()
+
+
 def own_uid(name: str) -> str | None:
     """Return the uid that a study of the working folder has in tracking stores; None where that is not known."""
-    folder = folder_of(name)
     try:
-        return identity_of(folder).uid if (folder / "events").is_dir() else None
+        return identity_of(folder_of(name)).uid if _has_record(name) else None
     except StorageError:  # its record is damaged
         return None
 

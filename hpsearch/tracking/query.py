@@ -40,7 +40,7 @@ from hpsearch.tracking.lazy import Lazy, Media, media_by_trial, rows_of
 from hpsearch.tracking.lines import last_state
 from hpsearch.tracking.mlflow_internals import media_path
 from hpsearch.tracking.read_back import trial_of
-from hpsearch.tracking.runs import CONTINUED, STUDY_NAME, TRIAL
+from hpsearch.tracking.runs import CONTINUED, STUDY_NAME, TRIAL, UID
 from hpsearch.tracking.sent import sent_runs
 
 if TYPE_CHECKING:
@@ -103,6 +103,19 @@ def table_from_mlflow(uri: str | None, name: str, uid: str | None = None) -> Tri
         records, lambda record, medium: _content(_client(uri), run_ids[record.id], media_path(record, medium))
     )
     return _table(study, records, list(run_ids.values()), layers, media)
+
+
+def study_called(uri: str | None, name: str) -> tuple[str, str]:
+    """Return the name that a study gave itself, and its uid, by what its folder or its experiment is called.
+
+    Args:
+        uri: tracking store; None for the default one.
+        name: see `hpsearch.tracking.found`; for errors see `table_from_mlflow`.
+    """
+    client, address = _client(uri), store.store_uri(uri)
+    with store.one_line_errors(address):
+        tags = study_runs(client, address, name)[0].data.tags
+    return check_name(tags[STUDY_NAME]), tags[UID]
 
 
 def find_run(uri: str | None, run_id: str) -> tuple[str, TrialRecord]:

@@ -1,10 +1,24 @@
 """Studies as tables: an ablation is that of its arms, and the runs of trials are those sent by now."""
 
+import shutil
+import sqlite3
+from contextlib import closing
+
 import pytest
 
 from hpsearch.base.errors import ConfigError, StorageError
-from hpsearch.study.tables import ablation_tables, compared_table, is_ablation, table_of, trials_of, with_runs
+from hpsearch.study.existing import rebuild_report
+from hpsearch.study.tables import (
+    ablation_tables,
+    compared_table,
+    is_ablation,
+    known_as,
+    table_of,
+    trials_of,
+    with_runs,
+)
 from hpsearch.tracking.events import read_study
+from hpsearch.tracking.identity import identity_of
 from hpsearch.tracking.mlflow import sync
 from hpsearch.tracking.record import Record
 from tests.support import fake_study as fake
@@ -77,3 +91,46 @@ def test_runs_that_were_sent_since_a_table_was_read_are_filled_in(folder):
     sync(written.folder, uri, str(folder / "mlartifacts"))
     late = table_of("s")
     assert with_runs(early).trials.equals(late.trials) and late.trials["run_id"].notna().all()
+
+
+def rename(folder, name):
+    with closing(sqlite3.connect(folder / "mlflow.db")) as db, db:
+        db.execute("UPDATE experiments SET name = ? WHERE experiment_id > 0", (name,))
+
+
+@pytest.mark.parametrize("called", ["mine", "My study (final), 学 #2"])
+def test_a_study_is_found_by_the_name_that_a_person_gave_its_experiment(folder, called):
+    sync(record(folder, "s", 2).folder, fake.new_store(folder))
+    rename(folder, called)
+    assert known_as(called) == known_as("s") == "s"
+    assert table_of(called).samples is not None, "its record is read, not the store"
+    page = rebuild_report(called)
+    assert page == folder / "studies" / "s" / "report.html"
+    (folder / "studies" / "s").rename(folder / "studies" / "moved")
+    assert known_as(called) == known_as("s") == "moved"
+    uid = identity_of(folder / "studies" / "moved").uid
+    shutil.rmtree(folder / "studies")
+    own = "mine" if called == "mine" else f"s@{uid[:8]}"
+    assert known_as(called) == own and len(table_of(called).trials) == 2
+    assert rebuild_report(called) == folder / "studies" / own / "report.html"
+
+
+def test_the_stages_of_a_recipe_follow_the_name_of_its_experiment(folder):
+    ablation(folder, "retuned", "tune", "arms")
+    uri = fake.new_store(folder)
+    for name in ("ab", "ab.tune", "ab.arms"):
+        sync(folder / "studies" / name, uri)
+    rename(folder, "My ablation!")
+    assert known_as("My ablation!.tune") == "ab.tune" and trials_of("My ablation!").name == "ab.arms"
+    shutil.rmtree(folder / "studies")
+    assert [len(table.trials) for table in ablation_tables("My ablation!")] == [3, 2]
+
+
+@pytest.mark.parametrize("name", ["../s", "no such study", "/s", ""])
+def test_what_nothing_is_called_is_refused_and_nothing_is_created(folder, name):
+    with pytest.raises(ConfigError, match="is no name of a study"):
+        rebuild_report(name)
+    sync(record(folder, "s", 1).folder, fake.new_store(folder))
+    with pytest.raises(StorageError, match=r"no study '.*' in sqlite.* \(there are: s\)"):
+        rebuild_report(name)
+    assert [path.name for path in (folder / "studies").iterdir()] == ["s"]
