@@ -127,6 +127,12 @@ class ClientWriter:
             some = slice(call * OTHERS_PER_CALL, (call + 1) * OTHERS_PER_CALL)
             self._client.log_batch(run, values[many], words[some], labels[some])
 
+    def tags(self, run: str | None = None) -> dict[str, str]:
+        """Ask for a run, or for the experiment."""
+        if run is None:
+            return dict(self._client.get_experiment(self.experiment).tags)
+        return dict(self._client.get_run(run).data.tags)
+
     def status(self, run: str, status: str, ended: float | None = None) -> None:
         """Set a run's status."""
         if status in FINAL and ended is not None:

@@ -69,6 +69,8 @@ INSERT INTO experiments (name, artifact_location, lifecycle_stage, creation_time
 VALUES (?, ?, 'active', ?, ?, 'default')
 """
 _EXPERIMENTS = "SELECT experiment_id, name, lifecycle_stage FROM experiments"
+_EXPERIMENT_TAGS = "SELECT key, value FROM experiment_tags WHERE experiment_id = ?"
+_TAGS = "SELECT key, value FROM tags WHERE run_uuid = ?"
 _TAGGED = "SELECT experiment_id FROM experiment_tags WHERE key = ?"
 _RUNS = "SELECT run_uuid, status, start_time, lifecycle_stage, artifact_uri FROM runs WHERE experiment_id = ?"
 _OF_STUDY = " AND run_uuid IN (SELECT run_uuid FROM tags WHERE key = ? AND value = ?)"
@@ -130,9 +132,10 @@ class EmbeddedWriter:
 
     def _found(self, where: str, value: str) -> list[FoundExperiment]:
         rows = self._db.execute(f"{_EXPERIMENTS} WHERE {where} ORDER BY experiment_id", (value,)).fetchall()
-        tags = "SELECT key, value FROM experiment_tags WHERE experiment_id = ?"
         return [
-            FoundExperiment(str(key), name, stage == "deleted", dict(self._db.execute(tags, (key,)).fetchall()))
+            FoundExperiment(
+                str(key), name, stage == "deleted", dict(self._db.execute(_EXPERIMENT_TAGS, (key,)).fetchall())
+            )
             for key, name, stage in rows
         ]
 
@@ -177,7 +180,7 @@ class EmbeddedWriter:
         rows = self._db.execute(f"{_RUNS}{where} ORDER BY start_time, run_uuid", (self.experiment, *values)).fetchall()
         tags: dict[str, dict[str, str]] = {row[0]: {} for row in rows}
         for run in tags:
-            tags[run].update(self._db.execute("SELECT key, value FROM tags WHERE run_uuid = ?", (run,)))
+            tags[run].update(self._db.execute(_TAGS, (run,)))
         return [
             FoundRun(run, status, start, stage == "deleted", tags[run], folder_of(place).is_dir())
             for run, status, start, stage, place in rows
@@ -211,6 +214,12 @@ class EmbeddedWriter:
         if params:
             self._params(run, params)
         self._tags(run, tags or {})
+
+    def tags(self, run: str | None = None) -> dict[str, str]:
+        """Read the tags of a run, or of the experiment."""
+        if run is None:
+            return dict(self._db.execute(_EXPERIMENT_TAGS, (self.experiment,)).fetchall())
+        return dict(self._db.execute(_TAGS, (run,)).fetchall())
 
     def status(self, run: str, status: str, ended: float | None = None) -> None:
         """Set a run's status."""

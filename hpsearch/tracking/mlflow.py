@@ -16,6 +16,7 @@ from hpsearch.tracking.names import AFTERWARDS
 from hpsearch.tracking.runs import Metric
 from hpsearch.tracking.sender import Sender
 from hpsearch.tracking.sent import Sent
+from hpsearch.tracking.theirs import untouched
 from hpsearch.tracking.writer import Writer
 from hpsearch.tracking.writers import open_writer
 
@@ -207,7 +208,7 @@ def add_to_run(
     address, now = store.store_uri(uri), runs.ms(time.time())
     metrics = [Metric(f"{AFTERWARDS}{name}", value, now, 0) for name, value in values.items() if math.isfinite(value)]
     with store.one_line_errors(address), closing(_writer_of(address)) as writer, writer.together():
-        writer.log(run, metrics, tags=tags)
+        writer.log(run, metrics, tags=untouched(writer.tags(run), tags))
         for file in files:
             writer.file(run, file)
 

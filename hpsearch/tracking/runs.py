@@ -198,11 +198,19 @@ def replay_tag(study: str, record: TrialRecord) -> str:
     return whole if len(whole) <= CHUNK else check_command(study, record)
 
 
-def chunks(value: Mapping[str, Any]) -> dict[str, str]:
+def chunks(value: Mapping[str, Any], begin: str = RECORD) -> dict[str, str]:
     """Return a record as JSON in as many tags as it needs: MLflow cuts long ones without a word."""
     text = json.dumps(value, separators=(",", ":"))
     parts = [text[start : start + CHUNK] for start in range(0, len(text), CHUNK)]
-    return {f"{RECORD}.{index}": part for index, part in enumerate(parts)}
+    return {f"{begin}.{index}": part for index, part in enumerate(parts)}
+
+
+def whole(tags: Mapping[str, str], begin: str = RECORD) -> str:
+    """Return what stands in the tags that `chunks` made, with whatever is left over behind it; empty without them."""
+    parts: list[str] = []
+    while (part := tags.get(f"{begin}.{len(parts)}")) is not None:
+        parts.append(part)
+    return "".join(parts)
 
 
 def joined(tags: Mapping[str, str], run: str) -> dict[str, Any]:
@@ -215,11 +223,9 @@ def joined(tags: Mapping[str, str], run: str) -> dict[str, Any]:
     Returns:
         The record that they hold.
     """
-    parts: list[str] = []
-    while (part := tags.get(f"{RECORD}.{len(parts)}")) is not None:
-        parts.append(part)
-    value: dict[str, Any] = json.JSONDecoder().raw_decode("".join(parts))[0] if parts else {}
-    return untagged({**value, TAG: tags.get(TAG, FORMAT)}, "run", f"run '{run}'") if parts else {}
+    text = whole(tags)
+    value: dict[str, Any] = json.JSONDecoder().raw_decode(text)[0] if text else {}
+    return untagged({**value, TAG: tags.get(TAG, FORMAT)}, "run", f"run '{run}'") if text else {}
 
 
 def study_tags(study: Mapping[str, Any]) -> dict[str, str]:

@@ -12,9 +12,10 @@ from hpsearch.tracking import runs, store
 from hpsearch.tracking.events import STUDY, read_study
 from hpsearch.tracking.home import home_of, under
 from hpsearch.tracking.identity import is_taken, keep, place_of, settled
-from hpsearch.tracking.mlflow_internals import view_tags
+from hpsearch.tracking.mlflow_internals import KIND, view_tags
 from hpsearch.tracking.sent import Sent
 from hpsearch.tracking.study_run import StudyRun
+from hpsearch.tracking.theirs import untouched
 from hpsearch.tracking.trial_runs import TrialRuns
 from hpsearch.tracking.writer import WITHDRAWN, FoundRun, Refusal, Writer, withdraw
 from hpsearch.tracking.writers import open_writer
@@ -202,7 +203,8 @@ class Sender:
         with writer.together():
             self._trial_runs.recolour(final="state" in study_run.study)
             if objective is not None and view != self._view:
-                writer.describe(view_tags(study_run.run, searched, objective, _factors(study_run.study)))
+                tags = view_tags(study_run.run, searched, objective, _factors(study_run.study))
+                writer.describe(untouched(writer.tags(), tags, sign=tags[KIND]))
         if objective is not None:
             self._view = view
 

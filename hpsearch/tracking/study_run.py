@@ -16,6 +16,7 @@ from hpsearch.tracking.mlflow_internals import view_path
 from hpsearch.tracking.names import name
 from hpsearch.tracking.runs import Metric, Trail
 from hpsearch.tracking.sent import Sent
+from hpsearch.tracking.theirs import untouched
 from hpsearch.tracking.writer import FoundRun, Writer, log_file, log_yaml, supersede_runs
 
 DESCRIBED = frozenset({"open", "best", "state"})
@@ -78,12 +79,13 @@ class StudyRun:
             tags |= self._description(run)
         if "state" in kinds:
             tags["state"] = study["state"]["state"]
+        tags = untouched(writer.tags(run), tags) if tags else {}
         writer.log(run, metrics, tags={**tags, runs.SENT: str(offset)})
         self._finish(run, events, kinds)
 
     def _create(self) -> str:
         start = runs.ms(self.study["created"]) if "created" in self.study else None
-        return self._writer.create(self.study["name"], start, runs.study_tags(self.study))
+        return self._writer.create(self.study["name"], start, untouched({}, runs.study_tags(self.study)))
 
     def _nesting(self) -> dict[str, str]:
         """Return the tag that puts a stage under its recipe, whose sender may be behind, until it is there."""
@@ -114,7 +116,7 @@ class StudyRun:
         links += f"[Curves]({view_path(writer.experiment, curves=True)})"
         told = {"mlflow.note.content": runs.note(self.study, links)}
         if "within" not in self.study:  # the experiment is the recipe's, and so is what is said of it
-            writer.describe(told)
+            writer.describe(untouched(writer.tags(), told, sign=links))
         writer.content(run, json.dumps(self.study, indent=2, default=str).encode(), "study.json")
         return told
 

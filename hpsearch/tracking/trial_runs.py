@@ -17,6 +17,7 @@ from hpsearch.tracking.mlflow_internals import log_picture, media_path
 from hpsearch.tracking.runs import Metric, Trail
 from hpsearch.tracking.sent import Sent
 from hpsearch.tracking.study_run import StudyRun
+from hpsearch.tracking.theirs import untouched
 from hpsearch.tracking.writer import FoundRun, Writer, log_file, log_yaml, withdraw
 
 
@@ -107,6 +108,8 @@ class TrialRuns:
             tags |= {**self._colour(name, record.params), "mlflow.runName": runs.trial_name(record)}
         if trail.run is None:
             trail.run, tags = self._create(name, record, tags), {}
+        elif tags:
+            tags = untouched(self._writer.tags(trail.run), tags)
         run = self._runs[name] = trail.run
         self._writer.log(run, metrics, params, {**tags, runs.SENT: str(trail.offset)})
         if begins:
@@ -129,7 +132,8 @@ class TrialRuns:
     def recolour(self, final: bool) -> None:
         """Bring the colours of earlier runs up to the scale of all values."""
         for name, colour in self._colours.outdated(final).items():
-            self._writer.log(self._runs[name], tags={runs.COLOUR: colour})
+            there = self._writer.tags(self._runs[name])
+            self._writer.log(self._runs[name], tags=untouched(there, {runs.COLOUR: colour}))
 
     def _create(self, name: str, record: TrialRecord, tags: Mapping[str, str]) -> str:
         assert record.started is not None
@@ -138,7 +142,7 @@ class TrialRuns:
             tags["mlflow.parentRunId"] = self._study_run.run
         if (origin := self._origin(record)) is not None:
             tags[runs.CONTINUED_RUN] = origin
-        return self._writer.create(runs.trial_name(record), runs.ms(record.started), tags)
+        return self._writer.create(runs.trial_name(record), runs.ms(record.started), untouched({}, tags))
 
     def _origin(self, record: TrialRecord) -> str | None:
         """Return the run of the trial that a trial goes on from."""

@@ -79,6 +79,9 @@ class Writer(Protocol):
     ) -> None:
         """Log values; a parameter that has another value already is a Refusal."""
 
+    def tags(self, run: str | None = None) -> dict[str, str]:
+        """Return the tags that a run has now, or the experiment."""
+
     def status(self, run: str, status: str, ended: float | None = None) -> None:
         """Set a run's status; a final one takes the time it ended, in seconds since the Unix epoch."""
 

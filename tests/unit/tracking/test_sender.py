@@ -21,6 +21,7 @@ from hpsearch.tracking.record import Record
 from hpsearch.tracking.runs import COLOUR, SUPERSEDED, TRIAL
 from hpsearch.tracking.sent import Sent, sent_file, sent_runs
 from hpsearch.tracking.store import search
+from hpsearch.tracking.theirs import WRITTEN
 from hpsearch.tracking.trial_runs import TrialRuns
 from tests.support import fake_study as fake
 from tests.support.fake_study import Place
@@ -195,7 +196,7 @@ def test_tick_by_tick_gives_what_all_at_once_gives(place, tmp_path):
         ours = place.runs()[name]
         assert ours.data.metrics == run.data.metrics
         assert ours.data.params == run.data.params
-        drop = ("mlflow.parentRunId", "mlflow.note.content", COLOUR)
+        drop = ("mlflow.parentRunId", "mlflow.note.content", COLOUR, f"{WRITTEN}.0")
         assert {k: v for k, v in ours.data.tags.items() if k not in drop} == {
             k: v for k, v in run.data.tags.items() if k not in drop
         }
