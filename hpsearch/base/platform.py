@@ -7,6 +7,7 @@ the documentation walk through them (``hpsearch/pages/platforms.md``).
 import importlib
 import os
 import platform
+import re
 import select
 import signal
 import subprocess
@@ -315,9 +316,30 @@ def memory() -> tuple[int, int]:
     return free, total
 
 
+def named_gpus(value: str) -> tuple[str, ...]:
+    """Return the devices that a value of CUDA_VISIBLE_DEVICES names, as CUDA reads it.
+
+    Args:
+        value: numbers, or beginnings of the UUIDs of GPUs or of slices of them (MIG), with commas between.
+
+    Returns:
+        Those up to the first that is nothing of that, such as ``-1`` or the ``NoDevFiles`` of Slurm; none where one
+        stands there twice.
+    """
+    names = list[str]()
+    for name in value.split(","):
+        if not _GPU.fullmatch(name.strip()):
+            break
+        names.append(name.strip())
+    return tuple(names) if len(set(names)) == len(names) else ()
+
+
+_GPU = re.compile(r"\d+|(GPU|MIG)-[\w./-]+", re.ASCII)
+
+
 def sees_cuda() -> bool:
     """Return whether the environment gives this process, and what it starts, a GPU of NVIDIA's."""
-    return os.environ.get("CUDA_VISIBLE_DEVICES", "-1") not in ("", "-1")
+    return bool(named_gpus(os.environ.get("CUDA_VISIBLE_DEVICES", "")))
 
 
 def uses_cuda() -> bool:

@@ -1,6 +1,7 @@
 """How many workers a machine feeds, and the environment each of them gets."""
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -15,8 +16,7 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"
 def visible_gpus(environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
     """Return the CUDA devices this process may use, as CUDA_VISIBLE_DEVICES names them, without importing torch."""
     if "CUDA_VISIBLE_DEVICES" in environ:
-        names = [name.strip() for name in environ["CUDA_VISIBLE_DEVICES"].split(",")]
-        return tuple(name for name in names if name not in ("", "-1"))
+        return platform.named_gpus(environ["CUDA_VISIBLE_DEVICES"])
     if shutil.which("nvidia-smi") is None:
         return ()
     listing = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=False)
@@ -24,10 +24,19 @@ def visible_gpus(environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
 
 
 def parse_listing(text: str) -> tuple[str, ...]:
-    """Return the devices in the output of ``nvidia-smi -L``: indices, or the MIG slices where a GPU is cut up."""
-    lines = [line.strip() for line in text.splitlines()]
-    slices = [line.rpartition("UUID: ")[2].rstrip(")") for line in lines if line.startswith("MIG ")]
-    return tuple(slices) or tuple(str(index) for index, _ in enumerate(line for line in lines if line[:4] == "GPU "))
+    """Return the devices in the output of ``nvidia-smi -L``.
+
+    Indices; where a GPU is cut up UUIDs, of its slices (MIG) and of the GPUs that are whole.
+    """
+    gpus: dict[str, list[str]] = {}
+    for kind, uuid in re.findall(r"^\s*(GPU|MIG) .*\(UUID: ([^)]+)\)", text, re.MULTILINE):
+        if kind == "GPU":
+            gpus[uuid] = []
+        elif gpus:
+            gpus[list(gpus)[-1]].append(uuid)
+    if not any(gpus.values()):
+        return tuple(str(index) for index, _ in enumerate(gpus))
+    return tuple(name for uuid, slices in gpus.items() for name in slices or [uuid])
 
 
 def usable_cores() -> int:

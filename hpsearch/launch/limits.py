@@ -3,7 +3,7 @@
 from typing import Any
 
 from hpsearch.base.errors import ConfigError
-from hpsearch.base.limits import POSITIVE, Limits, count, flag, number, optional, or_word, text
+from hpsearch.base.limits import POSITIVE, Limits, count, flag, number, one_of, optional, or_word, text
 
 
 def gpu_share(key: str, value: Any) -> None:
@@ -44,10 +44,15 @@ LIMITS: Limits = {
         "grace_sec": number("[0, inf)"),
         "fuse": _fuse,
         "log_mib": number("(0, inf)"),
-        "gpus_per_trial": gpu_share,
+        "gpus_per_trial": optional(gpu_share),
         "paused": or_word(count(0), "auto"),
         "start_sec": number("(0, inf)"),
         "idle_sec": number("[0, inf)"),
         "address": optional(text),
+        "time_min": count(1),
+        "memory_gib": optional(number("(0, inf)")),
+        "notice_sec": count(1),
+        "port": count(0),
+        "executor": one_of("slurm", "local"),
     },
 }

@@ -181,7 +181,7 @@ class Driver:
             self._record.study("system", self._environment.clock(), metrics=load, total=self.total)
         self._record.write()
         self._show()
-        if not self._pool.busy:
+        if not self._pool.busy and not self._pool.waits_for_workers:
             self._drop_paused()
             return self._confirms()
         for done in self._pool.poll(POLL_SEC):

@@ -26,8 +26,15 @@ class Places:
         self._owned: dict[TrialId, int] = {}
 
     def room(self, running: Collection[TrialId]) -> int:
-        """Return the number of slots that no running trial takes; one with a worker of its own takes all of that."""
-        return self._launcher.slots - len(running) - (self._launcher.width - 1) * len(self._owned)
+        """Return the number of slots that no running trial takes; one with a worker of its own takes all of that.
+
+        Of workers that are still to come, one counts at most: what they will train is chosen when they are there. In
+        lockstep all do, as it must not matter when they come.
+        """
+        room = self._launcher.slots - len(running) - (self._launcher.width - 1) * len(self._owned)
+        if room <= 1 or self._launcher.lockstep:
+            return room
+        return min(room, max(1, len(self._launcher.free())))
 
     def held_back(self, queue: Iterable[TrialId]) -> int:
         """Return how many of these wait for their slot, as only the worker there holds what they go on from."""

@@ -126,6 +126,11 @@ class Pool:
         return bool(self._running)
 
     @property
+    def waits_for_workers(self) -> bool:
+        """Whether there is something to train, and no worker yet that could."""
+        return bool(self._queue) and not self._why_paused and not self._launcher.free()
+
+    @property
     def idle(self) -> bool:
         """Whether no trial is running or queued."""
         return not (self._running or self._queue)

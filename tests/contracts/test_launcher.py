@@ -1,5 +1,6 @@
 """What every launcher owes the driver."""
 
+import os
 from collections import defaultdict
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from hpsearch.launch.base import Died, Ended, Launcher, Reported
 from hpsearch.launch.inline import InlineLauncher
 from hpsearch.launch.processes import ProcessLauncher
 from hpsearch.launch.ray.launcher import RayLauncher
+from hpsearch.launch.slurm import SlurmLauncher
 from tests.support import trial_functions
 from tests.support.ray_cluster import ray_cluster
 
@@ -378,3 +380,30 @@ class TestRayLauncher(LauncherContract):
     def lockstep(self, ray_lockstep):
         yield ray_lockstep.taken()
         ray_lockstep.back()
+EXECUTOR = "slurm" if os.environ.get("HPSEARCH_SLURM") else "local"
+
+
+@pytest.mark.slurm
+class TestSlurmLauncher(LauncherContract):
+    """By submitit's executor of local processes; by Slurm where HPSEARCH_SLURM=1 says that it runs here."""
+
+    @pytest.fixture(autouse=True)
+    def shared(self, tmp_path, monkeypatch):
+        pytest.importorskip("submitit")
+        monkeypatch.chdir(tmp_path)
+
+    @pytest.fixture
+    def push(self, shared):
+        yield from in_jobs(SlurmLauncher(workers=2, executor=EXECUTOR))
+
+    @pytest.fixture
+    def lockstep(self, shared):
+        yield from in_jobs(SlurmLauncher(workers=1, executor=EXECUTOR, lockstep=True))
+
+
+def in_jobs(launcher):
+    launcher.start(trial_functions.by_name)
+    while len(launcher.free()) < launcher.slots:
+        assert launcher.poll(0.1) == []
+    yield launcher
+    launcher.stop(now=True)

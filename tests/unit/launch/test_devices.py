@@ -16,16 +16,39 @@ GPU 0: NVIDIA H200 (UUID: GPU-0b0a)
   MIG 1g.18gb     Device  0: (UUID: MIG-aa11)
   MIG 1g.18gb     Device  1: (UUID: MIG-bb22)
 """
+ONE_WHOLE = SLICED_GPU + "GPU 1: NVIDIA H200 (UUID: GPU-11c2)\n"
+BEFORE_IT = "GPU 0: NVIDIA H200 (UUID: GPU-11c2)\n" + SLICED_GPU.replace("GPU 0", "GPU 1")
 
 
 @pytest.mark.parametrize(
-    ("text", "devices"), [("", ()), (TWO_GPUS, ("0", "1")), (SLICED_GPU, ("MIG-aa11", "MIG-bb22"))]
+    ("text", "devices"),
+    [
+        ("", ()),
+        (TWO_GPUS, ("0", "1")),
+        (SLICED_GPU, ("MIG-aa11", "MIG-bb22")),
+        (ONE_WHOLE, ("MIG-aa11", "MIG-bb22", "GPU-11c2")),
+        (BEFORE_IT, ("GPU-11c2", "MIG-aa11", "MIG-bb22")),
+    ],
 )
 def test_devices_are_read_from_the_listing(text, devices):
     assert parse_listing(text) == devices
 
 
-@pytest.mark.parametrize(("value", "devices"), [("", ()), ("-1", ()), ("2,3", ("2", "3")), ("MIG-aa11", ("MIG-aa11",))])
+@pytest.mark.parametrize(
+    ("value", "devices"),
+    {
+        "": (),
+        "-1": (),
+        "NoDevFiles": (),
+        "2,3": ("2", "3"),
+        " 3 , 2 ": ("3", "2"),
+        "MIG-aa11": ("MIG-aa11",),
+        "MIG-GPU-0b0a/1/0,GPU-11c2": ("MIG-GPU-0b0a/1/0", "GPU-11c2"),
+        "0,-1,1": ("0",),
+        "0,,1": ("0",),
+        "0,0": (),
+    }.items(),
+)
 def test_devices_the_user_chose_are_kept(value, devices):
     assert visible_gpus({"CUDA_VISIBLE_DEVICES": value}) == devices
 

@@ -1,0 +1,186 @@
+"""Jobs of Slurm through submitit, which is imported when the first one is submitted."""
+
+import re
+import shlex
+import shutil
+import subprocess
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from hpsearch.base.errors import ConfigError, MachineError
+from hpsearch.launch import agent
+
+_PACKAGES = Path(__file__).parents[2]
+"""From where a job imports this package."""
+ASK_SEC = {"slurm": 10.0, "local": 0.5}
+"""How often is asked how jobs stand that have not called yet."""
+_ANSWER_SEC = 20.0
+_LOG_LINES = 16
+_ENDED = frozenset((
+    "BOOT_FAIL",
+    "CANCELLED",
+    "COMPLETED",
+    "DEADLINE",
+    "FAILED",
+    "NODE_FAIL",
+    "OUT_OF_MEMORY",
+    "PREEMPTED",
+    "TIMEOUT",
+))
+UNKNOWN = "not in Slurm's queue any more"
+
+
+class _Submitted(Protocol):
+    job_id: str
+
+    def cancel(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a job stands.
+
+    Attributes:
+        state: in Slurm's words; `UNKNOWN` where Slurm does not know it any more.
+        reason: why it waits.
+        over: whether it has ended.
+    """
+
+    state: str
+    reason: str = ""
+    over: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What a job asks for.
+
+    Attributes:
+        cores: of the processor.
+        gpus: whole ones.
+        time_min: time limit.
+        notice_sec: so long before its end the job is told.
+        partition: of Slurm; None: its default.
+        memory_gib: memory; None: Slurm's default.
+        sbatch: further options of sbatch, by name.
+    """
+
+    cores: int
+    gpus: int
+    time_min: int
+    notice_sec: int
+    partition: str | None = None
+    memory_gib: float | None = None
+    sbatch: Mapping[str, Any] | None = None
+
+    def for_slurm(self) -> dict[str, Any]:
+        """Return the parameters of submitit's executor for Slurm."""
+        given = {
+            "job_name": "hpsearch",
+            "time": self.time_min,
+            "signal_delay_s": self.notice_sec,
+            "cpus_per_task": self.cores,
+            "gpus_per_node": self.gpus or None,
+            "partition": self.partition,
+            "mem": None if self.memory_gib is None else f"{round(self.memory_gib * 1024)}M",
+            "setup": [f"export PYTHONPATH={shlex.quote(str(_PACKAGES))}${{PYTHONPATH:+:$PYTHONPATH}}"],
+            "additional_parameters": dict(self.sbatch or {}) or None,
+        }
+        return {name: value for name, value in given.items() if value is not None}
+
+    def for_local(self) -> dict[str, Any]:
+        """Return the parameters of submitit's executor of local processes."""
+        return {"timeout_min": self.time_min, "signal_delay_s": self.notice_sec, "gpus_per_node": self.gpus}
+
+
+class Submitter:
+    """Submits jobs, says how they stand, cancels them.
+
+    Args:
+        executor: ``slurm``, or ``local`` for processes on this machine.
+        folder: what submitit writes, which both machines share.
+        needs: of each job.
+
+    Raises:
+        ConfigError: submitit is not installed, or there is no Slurm here.
+    """
+
+    def __init__(self, executor: str, folder: Path, needs: Needs) -> None:
+        self.executor, self._folder = executor, folder
+        try:
+            import submitit
+        except ImportError:
+            raise ConfigError(
+                "launcher=slurm needs submitit, which is not installed: pip install 'hpsearch[slurm]'"
+            ) from None
+        if executor == "slurm" and shutil.which("sbatch") is None:
+            raise ConfigError(
+                "launcher=slurm: sbatch is not on the PATH: jobs are submitted on a machine of the cluster; "
+                "launcher=processes trains here"
+            )
+        self._executor = (submitit.SlurmExecutor if executor == "slurm" else submitit.LocalExecutor)(folder)
+        self._executor.update_parameters(**(needs.for_slurm() if executor == "slurm" else needs.for_local()))
+        self._jobs: dict[int, _Submitted] = {}
+
+    def submit(self, call: agent.Call) -> str:
+        """Submit a job.
+
+        Args:
+            call: that it runs; the number in it is the job's.
+
+        Returns:
+            Its id.
+
+        Raises:
+            MachineError: Slurm refuses it.
+        """
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                job = self._executor.submit(agent.main, call)
+            except Exception as error:
+                said = re.sub(r"^.*sbatch: error: ", "", " ".join(str(error).split()))
+                raise MachineError(f"Slurm takes no job: {said}") from None
+        self._jobs[call.job] = job
+        return str(job.job_id)
+
+    def standing(self, job: int) -> Standing:
+        """Return how a job stands."""
+        if self.executor == "local":
+            state = str(getattr(self._jobs[job], "state", UNKNOWN))
+            return Standing(state, over=state != "RUNNING")
+        command = ["squeue", "--noheader", "--states=all", "--format=%T %r", f"--jobs={self._jobs[job].job_id}"]
+        try:
+            asked = subprocess.run(command, capture_output=True, text=True, timeout=_ANSWER_SEC, check=False)
+        except (OSError, subprocess.SubprocessError):
+            return Standing("unknown: squeue does not answer")
+        if asked.returncode != 0 and "Invalid job id" not in asked.stderr:
+            return Standing("unknown: squeue does not answer")
+        state, _, reason = asked.stdout.strip().partition(" ")
+        if not state:
+            return Standing(UNKNOWN, over=True)
+        return Standing(state, "" if reason == "None" else reason, state in _ENDED)
+
+    def end(self, job: int, cancel: bool) -> None:
+        """Take leave of a job.
+
+        Args:
+            job: its number.
+            cancel: end it, or take it out of the queue; else it ends by itself.
+        """
+        submitted: Any = self._jobs[job]
+        if cancel:
+            submitted.cancel()
+        if self.executor == "local":
+            submitted._process.wait(_ANSWER_SEC)
+
+    def last_lines(self, job: int) -> list[str]:
+        """Return the end of what a job printed itself."""
+        for kind in ("err", "out"):
+            path = self._folder / f"{self._jobs[job].job_id}_0_log.{kind}"
+            if path.is_file() and (lines := path.read_text(errors="replace").splitlines()):
+                return lines[-_LOG_LINES:]
+        return []
