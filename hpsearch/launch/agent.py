@@ -122,8 +122,8 @@ def _connected(call: Call, token: bytes) -> Wire:
     while True:
         try:
             return Wire.connected(socket.create_connection((call.host, call.port), _CONNECT_SEC), token)
-        except Refused:
-            raise
+        except Refused as error:
+            raise MachineError(f"what listens at {call.host}:{call.port} is not the driver: {error}") from None
         except OSError as error:
             if time.monotonic() > deadline:
                 raise MachineError(

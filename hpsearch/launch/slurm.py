@@ -168,6 +168,8 @@ class SlurmLauncher(SlotLauncher):
         while not self._over.wait(ASK_SEC[self._executor]):
             for job in [job for job in list(self._every.values()) if not (job.is_connected or job.over)]:
                 if self._submitter.standing(job.number).over and not job.is_connected:
+                    if said := self._submitter.error_of(job.number):
+                        self._refusal = f"{job.name} could not begin: {said}"
                     job.lose(f"ended before it called: {self._how_it_ended(job)}")
 
     def _how_it_ended(self, job: Job) -> str:

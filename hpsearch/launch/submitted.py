@@ -1,11 +1,13 @@
 """Jobs of Slurm through submitit, which is imported when the first one is submitted."""
 
+import os
 import re
 import shlex
 import shutil
 import subprocess
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -30,6 +32,8 @@ _ENDED = frozenset((
     "PREEMPTED",
     "TIMEOUT",
 ))
+_OF_A_JOB, _CONF = ("SLURM_", "SUBMITIT_"), "SLURM_CONF"
+_SAYS = f"{MachineError.__module__}.{MachineError.__name__}: "
 UNKNOWN = "not in Slurm's queue any more"
 
 
@@ -137,7 +141,7 @@ class Submitter:
         Raises:
             MachineError: Slurm refuses it.
         """
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _no_job():
             warnings.simplefilter("ignore")
             try:
                 job = self._executor.submit(agent.main, call)
@@ -184,3 +188,18 @@ class Submitter:
             if path.is_file() and (lines := path.read_text(errors="replace").splitlines()):
                 return lines[-_LOG_LINES:]
         return []
+
+    def error_of(self, job: int) -> str:
+        """Return what kept a job from beginning, in a line; the empty string where it did not say."""
+        said = [line.partition(_SAYS)[2] for line in self.last_lines(job) if line.startswith(_SAYS)]
+        return said[-1] if said else ""
+
+
+@contextmanager
+def _no_job() -> Iterator[None]:
+    """Hide that this process is part of a job itself, whose share of memory and cores another job would inherit."""
+    hidden = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith(_OF_A_JOB) and name != _CONF}
+    try:
+        yield
+    finally:
+        os.environ.update(hidden)

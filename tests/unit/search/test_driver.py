@@ -12,6 +12,7 @@ from pathlib import Path
 
 import optuna
 import pytest
+from optuna.storages.journal._storage import JournalOperation
 
 from hpsearch.base.errors import ConfigError
 from hpsearch.base.files import LAYERS, LOG
@@ -20,7 +21,7 @@ from hpsearch.search.samplers import Sobol
 from hpsearch.search.watch import TimeLimits
 from hpsearch.tracking.events import read_study
 from tests.support.driver import COMPLETE, Killed, Setup, Uneven
-from tests.support.fake_launcher import trains
+from tests.support.fake_launcher import FakeLauncher, trains
 
 
 def test_a_grid_trains_every_point_once_per_seed_and_tells_the_mean(tmp_path):
@@ -506,3 +507,24 @@ def test_in_rounds_every_point_is_trained_once_before_any_is_again(tmp_path):
     order = [(spec.id.seed, spec.id.point) for spec in setup.launcher.submitted]
     assert order == sorted(order) and len(order) == 9
     assert outcome.counts == {TrialState.COMPLETE: 9} and outcome.best.point == 2
+
+
+class Late(FakeLauncher):
+    """Workers that come one after the other, are there for a while, and then are all gone for a while."""
+
+    def free(self):
+        gone = 30 <= self.polls < 35
+        return () if gone else tuple(slot for slot in super().free() if self.polls >= 5 + 3 * slot)
+
+
+def test_workers_that_are_still_to_come_are_waited_for_and_no_point_is_chosen_long_before(tmp_path):
+    setup = Setup(tmp_path, {"lr": "interval(0, 1)"}, lambda n: optuna.samplers.RandomSampler(0), points=12)
+    asked = {}
+
+    def look(poll):
+        lines = map(json.loads, (tmp_path / "optuna.journal").read_text().splitlines())
+        asked[poll] = sum(line["op_code"] == JournalOperation.CREATE_TRIAL for line in lines)
+
+    outcome = setup.run(trains([0.5]), kind=Late, slots=8, on_poll=look)
+    assert outcome.counts == {TrialState.COMPLETE: 24} and not outcome.interrupted
+    assert asked[4] == 1  # one point: two trials of it, for whichever worker comes first
