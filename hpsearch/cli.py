@@ -86,7 +86,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--epoch", type=int)
     parser.add_argument("--failed", nargs="?", const="")
     parser.add_argument("--points", type=int)
-    for switch in ("--check", "--print", "--tables", "--json", "--repair", "--follow"):
+    for switch in ("--check", "--print", "--tables", "--json", "--repair", "--follow", "--dashboard"):
         parser.add_argument(switch, action="store_true")
     given, program = _apart(arguments)
     parsed = parser.parse_intermixed_args(given)
@@ -132,7 +132,7 @@ def _dispatch(parsed: argparse.Namespace) -> int:
 _OPTIONS_OF = (
     *(("port", "ui"), ("check", "replay"), ("epoch", "tell"), ("failed", "tell"), ("points", "run")),
     *(("print", "report"), ("tables", "report"), ("repair", "doctor"), ("json", "doctor", "status")),
-    ("follow", "status"),
+    *(("follow", "status"), ("dashboard", "ui")),
 )
 
 
@@ -289,8 +289,10 @@ def _doctor(parsed: argparse.Namespace) -> int:
 
 
 def _ui(parsed: argparse.Namespace) -> int:
-    from hpsearch.study.existing import open_ui
+    from hpsearch.study.existing import open_dashboard, open_ui
 
+    if parsed.dashboard:
+        return open_dashboard(_only_name(parsed), port=parsed.port or 8080)
     return open_ui(_name(parsed), overrides=parsed.words, config_dirs=parsed.config_dir, port=parsed.port or 5000)
 
 

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hpsearch.base.conditions import WHERE, split_name
-from hpsearch.base.errors import BusyError, ConfigError
+from hpsearch.base.errors import BusyError, ConfigError, StorageError
 from hpsearch.base.files import REPORT
 from hpsearch.base.inside import is_name
 from hpsearch.base.keys import ARMS
 from hpsearch.base.memory import collector_paused
 from hpsearch.base.observer import StudySummary
 from hpsearch.reports.kit.beside import FORESTS, PICTURES, working_beside
-from hpsearch.study.folder import folder_lock, folder_of, studies_folder, study_folder
+from hpsearch.study.folder import folder_lock, folder_of, search_folder, studies_folder, study_folder
 from hpsearch.study.unchanged import is_unchanged, stamp
 from hpsearch.tracking.damage import lost_ends, strangers
 from hpsearch.tracking.events import read_study
@@ -225,3 +225,31 @@ def open_ui(
     return serve(
         tracker.get("uri"), tracker.get("artifacts"), port=port, study=name, uid=own_uid(name) if name else None
     )
+
+
+def open_dashboard(name: str | None = None, *, port: int = 8080) -> int:
+    """Serve Optuna's dashboard of a study, which may be running, until it is interrupted.
+
+    Args:
+        name: of the study; None: the one whose search went on last.
+        port: to listen on, on 127.0.0.1; the next free one where it is taken.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        StorageError: no study here was searched.
+    """
+    from hpsearch.search.dashboard import reading_storage, serve_dashboard
+    from hpsearch.search.storage import JOURNAL_NAME
+    from hpsearch.tracking.ui import free_port
+
+    journals = studies_folder().glob(f"*/{JOURNAL_NAME}")
+    folder = search_folder(name) if name else next((each.parent for each in sorted(journals, key=_changed)[::-1]), None)
+    if folder is None:
+        raise StorageError(f"no study in {studies_folder()} was searched; run one in this folder first")
+    return serve_dashboard(reading_storage(folder), free_port(port), folder.name)
+
+
+def _changed(path: Path) -> float:
+    return path.stat().st_mtime

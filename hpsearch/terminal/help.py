@@ -27,7 +27,11 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
         "how a study stands, from any terminal or machine that sees this folder: done, running, queue, failures, best, "
         "when it may end; without a name all that run, else the last one; --follow: again until it ends",
     ),
-    "ui": ("[NAME] [--port N]", "open MLflow on this machine, with a link to the trials of each study"),
+    "ui": (
+        "[NAME] [--port N] [--dashboard]",
+        "open MLflow on this machine, with a link to the trials of each study; --dashboard: a study in Optuna's "
+        "dashboard, also while it runs",
+    ),
     "replay": ("RUN [--check]", "train a logged trial again; --check: exit 1 when its curve differs"),
     "continue": (
         "STUDY/POINT/SEED trainer.epochs=N ...",

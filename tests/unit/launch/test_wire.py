@@ -60,7 +60,7 @@ def test_frames_arrive_as_they_were_sent_both_ways():
     driver.close()
 
 
-@pytest.mark.parametrize("other", [bytes(32), TOKEN[:-1], TOKEN + b"\0"])
+@pytest.mark.parametrize("other", [bytes(32), TOKEN[:-1], TOKEN[1:]])
 def test_another_token_is_refused_at_both_ends(other):
     driver, worker, _ = both(theirs=other)
     assert isinstance(driver, Refused) and isinstance(worker, Refused)
