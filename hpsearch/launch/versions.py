@@ -2,49 +2,54 @@
 
 import hashlib
 import platform
-from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
+from importlib import metadata
 from pathlib import Path
 
-_LIBRARIES = ("torch", "numpy")
-_DIGITS = 12
+from hpsearch.base.lookup import HOME
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What must be the same on every machine, and which one it is.
+
+    Attributes:
+        node: what the machine is called.
+        versions: of what trains, by its name.
+    """
+
+    node: str
+    versions: dict[str, str]
+
+    def unlike(self, other: "Facts") -> str:
+        """Return what another machine has of another version, as a text; empty where nothing is."""
+        pairs = [(name, self.versions.get(name), version) for name, version in other.versions.items()]
+        return ", ".join(f"{name} {theirs} (here {ours})" for name, ours, theirs in pairs if ours != theirs)
+
+
+def facts(node: str) -> Facts:
+    """Return those of this machine."""
+    versions = {
+        "Python": ".".join(platform.python_version_tuple()[:2]),
+        "torch": _version("torch"),
+        "hpsearch": f"{_version('hpsearch')} with the sources {sources()}",
+    }
+    return Facts(node, versions)
+
+
+def _version(name: str) -> str:
+    """Return the version of a package, without what it was built for."""
+    try:
+        return metadata.version(name).partition("+")[0]
+    except metadata.PackageNotFoundError:
+        return "none"
 
 
 @cache
-def versions() -> dict[str, str]:
-    """Return what this process trains by: Python, torch, numpy, and hpsearch by the contents of its files."""
-    found = {"Python": ".".join(platform.python_version_tuple()[:2]), "hpsearch": _contents()}
-    for name in _LIBRARIES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = "none"
-    return found
-
-
-def other_versions(machine: str, theirs: Mapping[str, str]) -> str:
-    """Return in a sentence what another machine has another version of, the empty string where it has the same.
-
-    Args:
-        machine: its name.
-        theirs: of `versions` there.
-
-    Returns:
-        ``node7 has torch 2.10.0, the driver 2.11.0: ...``.
-    """
-    ours = versions()
-    differ = [name for name in ours if theirs.get(name) != ours[name]]
-    if not differ:
-        return ""
-    they = ", ".join(f"{name} {theirs.get(name)}" for name in differ)
-    we = ", ".join(ours[name] for name in differ)
-    return f"{machine} has {they}, the driver {we}: trials there would not be the same; use one environment for both"
-
-
-def _contents() -> str:
-    """Return the digest of the files of this package."""
-    package, digest = Path(__file__).parents[1], hashlib.sha256()
-    for path in sorted(package.rglob("*.py")):
-        digest.update(str(path.relative_to(package)).encode() + b"\0" + path.read_bytes() + b"\0")
-    return digest.hexdigest()[:_DIGITS]
+def sources() -> str:
+    """Return a digest of the source of this package."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(HOME).rglob("*.py")):
+        digest.update(path.relative_to(HOME).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:8]

@@ -12,7 +12,7 @@ from hpsearch.launch.base import Died, Ended, Launcher, Reported
 from hpsearch.launch.inline import InlineLauncher
 from hpsearch.launch.processes import ProcessLauncher
 from hpsearch.launch.ray.launcher import RayLauncher
-from hpsearch.launch.slurm import SlurmLauncher
+from hpsearch.launch.slurm.launcher import SlurmLauncher
 from tests.support import trial_functions
 from tests.support.ray_cluster import ray_cluster
 
@@ -380,6 +380,8 @@ class TestRayLauncher(LauncherContract):
     def lockstep(self, ray_lockstep):
         yield ray_lockstep.taken()
         ray_lockstep.back()
+
+
 EXECUTOR = "slurm" if os.environ.get("HPSEARCH_SLURM") else "local"
 
 

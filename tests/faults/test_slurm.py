@@ -12,9 +12,10 @@ import pytest
 from hpsearch import load_trials, run_study
 from hpsearch.base.errors import ConfigError, MachineError
 from hpsearch.base.types import TrialState
-from hpsearch.launch import slurm, versions
 from hpsearch.launch.base import Died, Ended, Reported
-from hpsearch.launch.slurm import SlurmLauncher
+from hpsearch.launch.slurm import launcher as slurm
+from hpsearch.launch.slurm.launcher import SlurmLauncher
+from hpsearch.launch.versions import Facts, facts
 from tests.faults.test_launcher import events_until, spec, wait_until
 from tests.support import trial_functions
 
@@ -127,11 +128,11 @@ def test_a_folder_that_is_not_shared_is_said_in_a_line_before_anything_begins(fo
 
 
 def test_a_machine_with_another_version_is_refused_in_a_line(folder, monkeypatch):
-    ours = {**versions.versions(), "torch": "1.0"}
-    monkeypatch.setattr(versions, "versions", lambda: ours)
+    ours = facts("driver")
+    monkeypatch.setattr(slurm, "facts", lambda node: Facts(node, {**ours.versions, "torch": "1.0"}))
     launcher = SlurmLauncher(workers=1, executor=EXECUTOR)
     launcher.start(trial_functions.by_name)
-    with pytest.raises(MachineError, match=r"has torch \S+, the driver 1\.0: .* use one environment for both$"):
+    with pytest.raises(MachineError, match=r"has torch \S+ \(here 1\.0\): use the same env"):
         launcher.call(trial_functions.add, 1, 2)
     launcher.stop(now=True)
 

@@ -20,7 +20,8 @@ from hpsearch.launch.devices import worker_environment
 from hpsearch.launch.frames import ALONE, BATCH, EVENTS, GONE, HELLO
 from hpsearch.launch.process import WorkerProcess
 from hpsearch.launch.ray.files import Folder, Writer
-from hpsearch.launch.ray.terms import FILE, NAMED, NEED, Facts, Order, Piece, Said, Wanted, facts, is_here
+from hpsearch.launch.ray.terms import FILE, NAMED, NEED, Order, Piece, Said, Wanted, is_here
+from hpsearch.launch.versions import Facts, facts
 
 _WAIT_SEC = 30.0
 _MOST_BYTES = 32 * 2**20

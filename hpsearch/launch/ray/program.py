@@ -17,7 +17,8 @@ from hpsearch.launch.frames import GONE
 from hpsearch.launch.ray.agent import Agent
 from hpsearch.launch.ray.cluster import Refused, has_gpus, open_cluster, room
 from hpsearch.launch.ray.news import DOWN, OPENED, REFUSED, RELEASE, SAID, UP
-from hpsearch.launch.ray.terms import Opening, Order, Wanted, facts
+from hpsearch.launch.ray.terms import Opening, Order, Wanted
+from hpsearch.launch.versions import facts
 
 _CLOSE_SEC = 3.0
 

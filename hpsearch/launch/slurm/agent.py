@@ -23,8 +23,8 @@ from hpsearch.launch.devices import visible_gpus, worker_environment
 from hpsearch.launch.frames import ALONE, EVENTS, GONE
 from hpsearch.launch.process import WorkerProcess
 from hpsearch.launch.slot import Inbox
-from hpsearch.launch.versions import versions
-from hpsearch.launch.wire import Refused, Wire
+from hpsearch.launch.slurm.wire import Refused, Wire
+from hpsearch.launch.versions import Facts, facts
 
 TOKEN = "token"
 """The file in the shared folder."""
@@ -71,13 +71,11 @@ class About:
 
     Attributes:
         job: the number that the driver gave it.
-        machine: its name.
-        versions: what it trains by.
+        facts: of its machine.
     """
 
     job: int
-    machine: str
-    versions: dict[str, str]
+    facts: Facts
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +111,7 @@ def main(call: Call) -> None:
             f"{socket.gethostname()} does not share the driver's folder {error.filename} ({error.strerror})"
         ) from None
     wire = _connected(call, token)
-    wire.send(JOB, ABOUT, pickle.dumps(About(call.job, socket.gethostname(), versions())))
+    wire.send(JOB, ABOUT, pickle.dumps(About(call.job, facts(socket.gethostname()))))
     _Agent(wire).serve()
 
 

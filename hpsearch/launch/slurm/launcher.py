@@ -20,16 +20,16 @@ from hpsearch.base.leftovers import temporary_folder
 from hpsearch.base.threads import start_thread
 from hpsearch.base.types import Clock, Decision, Given, TrialId, TrialState
 from hpsearch.launch import early
-from hpsearch.launch.agent import NOTICE, TOKEN, About, Call, Start
 from hpsearch.launch.base import Ended, LauncherEvent
 from hpsearch.launch.frames import DECIDE, HELLO
 from hpsearch.launch.limits import gpu_share
-from hpsearch.launch.remote import ANY_PORT, Job, Listener, RemoteWorker
 from hpsearch.launch.slot import Slot, Worker
 from hpsearch.launch.slots import SlotLauncher
-from hpsearch.launch.submitted import ASK_SEC, Needs, Submitter
-from hpsearch.launch.versions import other_versions
-from hpsearch.launch.wire import Wire, write_token
+from hpsearch.launch.slurm.agent import NOTICE, TOKEN, About, Call, Start
+from hpsearch.launch.slurm.jobs import ANY_PORT, Job, Listener, RemoteWorker
+from hpsearch.launch.slurm.submitted import ASK_SEC, Needs, Submitter
+from hpsearch.launch.slurm.wire import Wire, write_token
+from hpsearch.launch.versions import facts
 
 AUTO = "auto"
 _SAY_SEC = 3.0
@@ -160,8 +160,9 @@ class SlurmLauncher(SlotLauncher):
         if job is None or job.is_connected:
             wire.close()
             return
-        self._refusal = self._refusal or other_versions(about.machine, about.versions)
-        job.connect(wire, about.machine)
+        if unlike := facts(socket.gethostname()).unlike(about.facts):
+            self._refusal = f"{about.facts.node} has {unlike}: use the same environment there, or results differ"
+        job.connect(wire, about.facts.node)
 
     def _look_after_jobs(self) -> None:
         """Note which jobs have ended that never called."""

@@ -1,4 +1,4 @@
-"""The driver's end of workers in jobs on other machines, which call it, see `hpsearch.launch.agent`."""
+"""The driver's end of workers in jobs, which call it, see `hpsearch.launch.slurm.agent`."""
 
 import pickle
 import queue
@@ -9,10 +9,10 @@ from contextlib import suppress
 
 from hpsearch.base.errors import ConfigError
 from hpsearch.base.threads import start_thread
-from hpsearch.launch.agent import ABOUT, END, GO_ON, JOB, KILL, NOTICE, STAND, START, About, Start
 from hpsearch.launch.frames import GONE
 from hpsearch.launch.slot import Inbox
-from hpsearch.launch.wire import Wire
+from hpsearch.launch.slurm.agent import ABOUT, END, GO_ON, JOB, KILL, NOTICE, STAND, START, About, Start
+from hpsearch.launch.slurm.wire import Wire
 
 ANY_PORT = 0
 

@@ -10,10 +10,11 @@ import threading
 import pytest
 
 from hpsearch.base.errors import ConfigError
-from hpsearch.launch import wire
-from hpsearch.launch.agent import ABOUT, JOB, About
-from hpsearch.launch.remote import ANY_PORT, Listener
-from hpsearch.launch.wire import Refused, Wire, write_token
+from hpsearch.launch.slurm import wire
+from hpsearch.launch.slurm.agent import ABOUT, JOB, About
+from hpsearch.launch.slurm.jobs import ANY_PORT, Listener
+from hpsearch.launch.slurm.wire import Refused, Wire, write_token
+from hpsearch.launch.versions import Facts
 
 TOKEN = bytes(range(32))
 
@@ -140,15 +141,15 @@ def test_nothing_is_unpickled_of_a_stranger_and_who_is_silent_keeps_nobody_waiti
     listener = Listener("127.0.0.1", ANY_PORT, TOKEN, lambda wire, about: taken.put((wire, about)))
     address = ("127.0.0.1", listener.port)
     silent, stranger = socket.create_connection(address), socket.create_connection(address)
-    pickled = pickle.dumps(About(0, "stranger", {}))
+    pickled = pickle.dumps(About(0, Facts("stranger", {})))
     stranger.sendall(bytes(64) + struct.pack("<IcQ", JOB, ABOUT, len(pickled)) + bytes(32) + pickled + bytes(32))
     with stranger:
         left = b"".join(iter(lambda: _rest(stranger), b""))
         assert len(left) <= 32  # its question, and no answer
     known = Wire.connected(socket.create_connection(address), TOKEN)
-    known.send(JOB, ABOUT, pickle.dumps(About(3, "node", {})))
+    known.send(JOB, ABOUT, pickle.dumps(About(3, Facts("node", {}))))
     wire_of_driver, about = taken.get(timeout=30)
-    assert about == About(3, "node", {}) and taken.empty()
+    assert about == About(3, Facts("node", {})) and taken.empty()
     for each in (known, wire_of_driver, listener, silent):
         each.close()
 

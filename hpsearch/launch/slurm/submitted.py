@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from hpsearch.base.errors import ConfigError, MachineError
-from hpsearch.launch import agent
+from hpsearch.launch.slurm import agent
 
-_PACKAGES = Path(__file__).parents[2]
+_PACKAGES = Path(__file__).parents[3]
 """From where a job imports this package."""
 ASK_SEC = {"slurm": 10.0, "local": 0.5}
 """How often is asked how jobs stand that have not called yet."""
