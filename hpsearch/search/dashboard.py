@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from socketserver import ThreadingMixIn
 from typing import Any
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 from optuna.storages import BaseStorage, JournalStorage
 from optuna.storages.journal import BaseJournalBackend
@@ -109,9 +109,9 @@ def dashboard(storage: BaseStorage, port: int) -> WSGIServer:
         raise ConfigError(
             "ui --dashboard needs optuna-dashboard, which is not installed: pip install 'hpsearch[dashboard]'"
         ) from None
-    server = make_server(HOST, port, None, server_class=_Server, handler_class=_Handler)
+    server = _Server((HOST, port), _Handler)
     hosts = tuple(f"{name}:{server.server_port}" for name in (HOST, "localhost"))
-    server.set_app(_Reading(wsgi(storage), hosts))  # type: ignore[arg-type]
+    server.set_app(_Reading(wsgi(storage), hosts))
     return server
 
 

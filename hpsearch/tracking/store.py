@@ -32,6 +32,9 @@ ENVIRONMENT = {
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
+USERNAME, PASSWORD = "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"
+CERTIFICATE = "MLFLOW_TRACKING_SERVER_CERT_PATH"
+"""What MLflow's client reads from the environment for a server."""
 _NO_HOME = "/nonexistent"
 """As Debian calls the home of users who have none."""
 _LONGEST = 504
@@ -75,6 +78,15 @@ def store_uri(uri: str | None) -> str:
 def one_line(error: Exception) -> str:
     """Return what went wrong in MLflow in one line, which its own messages are not, without secrets of addresses."""
     text = without_password(" ".join(str(error).split())) or type(error).__name__
+    if found := re.search(r"certificate verify failed: ([\w -]+)", text):
+        why = found[1].strip()
+        return (
+            f"the server's certificate is not trusted ({why}): {CERTIFICATE} names its file, or that of who signed it"
+        )
+    if "error code 401" in text:
+        if not os.environ.get(USERNAME):
+            return f"the server asks for a name and password: set {USERNAME} and {PASSWORD}"
+        return f"the server refuses the name or password of {USERNAME} and {PASSWORD}"
     if "HTTPConnectionPool" in text or "HTTPSConnectionPool" in text:
         return "the server does not answer"
     return text if len(text) <= 300 else f"{text[:299]}…"

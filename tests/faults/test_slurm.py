@@ -86,7 +86,8 @@ def test_a_job_that_is_killed_loses_its_trial_and_another_takes_its_place(launch
     events_until(launcher, Reported)
     (slot,) = [slot for slot in launcher._slots if slot.tasks]
     signal_job(launcher, slurm._job(slot).number, signal.SIGKILL)
-    (died,) = [event for event in events_until(launcher, Died) if isinstance(event, Died) and event.trials]
+    events = events_until(launcher, Died)
+    (died,) = [event for event in events if isinstance(event, Died)]
     assert died.trials == (spec(1).id,) and died.killed is None
     assert "was lost with Slurm job" in died.detail
     wait_until(lambda: launcher.poll(0.1) is not None and len(launcher.free()) == 2, 60)
