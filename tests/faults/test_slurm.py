@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from hpsearch import load_trials, run_study
@@ -83,9 +84,8 @@ def test_a_trial_that_the_driver_told_to_pause_is_not_told_to_go_on_by_the_notic
 
 def test_a_job_that_is_killed_loses_its_trial_and_another_takes_its_place(launcher):
     submit(launcher, 1, **LONG)
-    events_until(launcher, Reported)
-    (slot,) = [slot for slot in launcher._slots if slot.tasks]
-    signal_job(launcher, slurm._job(slot).number, signal.SIGKILL)
+    started = next(event for event in events_until(launcher, Reported) if isinstance(event, Reported))
+    os.kill(psutil.Process(started.message.facts["pid"]).ppid(), signal.SIGKILL)  # as where a machine is lost
     events = events_until(launcher, Died)
     (died,) = [event for event in events if isinstance(event, Died)]
     assert died.trials == (spec(1).id,) and died.killed is None
