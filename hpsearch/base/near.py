@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from functools import cache
+from functools import cache, lru_cache
 
 from hpsearch.base.keys import SEARCH_KEYS
 from hpsearch.base.synonyms import ABSENT, NAMES
@@ -20,6 +20,7 @@ _AFFIXES = re.compile(
 """What other libraries add to the name of a thing: ``StepLR``, ``MedianPruner``, ``LayerNorm``."""
 
 
+@lru_cache(maxsize=4096)
 def plain(word: str) -> str:
     """Return a word without capitals, underscores, hyphens and spaces."""
     return re.sub(r"[\s_-]", "", word).lower()
