@@ -11,8 +11,8 @@ ARGS = "args"
 CONTINUED = "trainer.continued"
 """The trial whose last state a trial goes on from."""
 
-RUN_TIME = frozenset({"launcher", "tracker", "storage", "budget"})
-"""Where and how much to run: no part of what a study is."""
+RUN_TIME = frozenset({"launcher", "tracker", "storage", "budget", "cluster"})
+"""Where and how much to run: no part of what a study is. `cluster` is a group of a team's, which sets the others."""
 
 MARGIN = "objective.margin"
 """What difference makes none, to whoever reads a study: no part of what it is."""

@@ -4,7 +4,9 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
+import threading
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -141,7 +143,7 @@ class Submitter:
         Raises:
             MachineError: Slurm refuses it.
         """
-        with warnings.catch_warnings(), _no_job():
+        with warnings.catch_warnings(), _no_job(), _deaf_to_ctrl_c():
             warnings.simplefilter("ignore")
             try:
                 job = self._executor.submit(agent.main, call)
@@ -176,10 +178,12 @@ class Submitter:
             cancel: end it, or take it out of the queue; else it ends by itself.
         """
         submitted: Any = self._jobs[job]
-        if cancel:
-            submitted.cancel()
         if self.executor == "local":
+            if cancel:
+                submitted._process.kill()  # what it started finds its driver gone
             submitted._process.wait(_ANSWER_SEC)
+        elif cancel:
+            submitted.cancel()
 
     def last_lines(self, job: int) -> list[str]:
         """Return the end of what a job printed itself."""
@@ -193,6 +197,19 @@ class Submitter:
         """Return what kept a job from beginning, in a line; the empty string where it did not say."""
         said = [line.partition(_SAYS)[2] for line in self.last_lines(job) if line.startswith(_SAYS)]
         return said[-1] if said else ""
+
+
+@contextmanager
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    """Let processes that are started here not hear of Ctrl-C, which is for the driver: it pauses what they train."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager
