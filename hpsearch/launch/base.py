@@ -97,6 +97,10 @@ class Launcher(Protocol):
         """Return the slots that can take a batch, in order."""
         ...
 
+    def machine(self, slot: int) -> str:
+        """Return the name of the machine that a slot is on."""
+        ...
+
     def submit(self, slot: int, specs: tuple[TrialSpec, ...]) -> None:
         """Start a batch in a free slot."""
         ...

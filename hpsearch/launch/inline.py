@@ -4,6 +4,7 @@ import os
 import time
 import traceback
 from collections.abc import Callable, Collection
+from socket import gethostname
 from typing import Any
 
 from hpsearch.base import current
@@ -103,6 +104,10 @@ class InlineLauncher:
     def free(self) -> tuple[int, ...]:
         """Return the slots that train nothing."""
         return tuple(slot for slot in range(self.width) if slot not in self._batches)
+
+    def machine(self, slot: int) -> str:  # noqa: ARG002
+        """Return the name of this machine."""
+        return gethostname()
 
     def submit(self, slot: int, specs: tuple[TrialSpec, ...]) -> None:
         """Start a batch; `poll` trains it.

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from socket import gethostname
 from typing import Any, NoReturn
 
 from hpsearch.base.errors import HpsearchError
@@ -135,6 +136,10 @@ class OutsideLauncher:
     def free(self) -> tuple[int, ...]:
         """Return a slot for the trial that is wanted."""
         return tuple(range(len(self._out), self.slots))
+
+    def machine(self, slot: int) -> str:  # noqa: ARG002
+        """Return the name of this machine."""
+        return gethostname()
 
     def submit(self, slot: int, specs: tuple[TrialSpec, ...]) -> None:
         """Hand a trial out.

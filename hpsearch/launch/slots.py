@@ -7,6 +7,7 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from socket import gethostname
 from typing import Any
 
 from hpsearch.base import platform
@@ -157,6 +158,10 @@ class SlotLauncher:
     def free(self) -> tuple[int, ...]:
         """Return the slots that can take a batch; one whose worker still imports can."""
         return tuple(sorted(seat for slot in self._slots if self._is_up(slot) for seat in slot.free))
+
+    def machine(self, slot: int) -> str:  # noqa: ARG002
+        """Return the name of the machine that a slot is on: this one."""
+        return gethostname()
 
     def submit(self, slot: int, specs: tuple[TrialSpec, ...]) -> None:
         """Start a batch in a free slot.

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from socket import gethostname
 
 from hpsearch.base.types import TrialId, TrialResult, TrialState
 from hpsearch.launch.base import Launcher
@@ -65,7 +64,7 @@ class Places:
 
     def at(self, slot: int) -> dict[str, int | str]:
         """Return where a slot is: the number of its worker, and the machine that has it."""
-        return {"worker": self._worker(slot), "node": gethostname()}
+        return {"worker": self._worker(slot), "node": self._launcher.machine(slot)}
 
     def _worker(self, slot: int) -> int:
         return slot % (self._launcher.slots // self._launcher.width)

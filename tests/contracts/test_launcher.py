@@ -3,6 +3,7 @@
 import os
 from collections import defaultdict
 from pathlib import Path
+from socket import gethostname
 
 import pytest
 
@@ -255,6 +256,9 @@ class LauncherContract:
         push.submit(0, (spec(1),))
         record.until_ended(TrialId(1, 0))
         assert record.epochs(TrialId(1, 0)) == [1, 2, 3]
+
+    def test_every_slot_is_on_a_machine(self, push):
+        assert {push.machine(slot) for slot in push.free()} == {gethostname()}
 
     def test_idle_poll_returns_nothing(self, push):
         assert push.poll(0.01) == []

@@ -101,7 +101,7 @@ def test_ray_takes_its_file():
 def test_slurm_s_script_goes_back_into_the_queue_only_when_its_time_is_over(folder):
     """With stand-ins for Python and scontrol; `tests/faults/test_slurm.py` has the real ones, where Slurm runs."""
     shutil.copy(DEPLOY / "slurm.sh", folder)
-    (folder / "scontrol").write_text('#!/bin/sh\necho "$@" >> requeued\nkill $PPID\n')
+    (folder / "scontrol").write_text('#!/bin/sh\necho "$@" >> requeued\nkill -9 $PPID\n')
     (folder / "python").write_text(
         "#!/bin/bash\ntrap 'exit 130' TERM\ntouch begun\nfor _ in $(seq 600); do sleep .1; done\n"
     )

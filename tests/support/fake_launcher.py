@@ -1,6 +1,7 @@
 """A launcher without processes: trials are scripts, time is a counter, events come when the test says so."""
 
 from collections.abc import Callable, Iterable
+from socket import gethostname
 
 from hpsearch.base.types import Decision, Report, Started, TrialResult, TrialSpec, TrialState
 from hpsearch.launch.base import Died, Ended, Reported
@@ -44,6 +45,9 @@ class FakeLauncher:
 
     def free(self):
         return tuple(slot for slot in range(self.slots) if slot not in self.running)
+
+    def machine(self, slot):
+        return gethostname()
 
     def submit(self, slot, specs):
         (spec,) = specs

@@ -209,6 +209,10 @@ class SlurmLauncher(SlotLauncher):
                 why = f"{standing.state} ({standing.reason})" if standing.reason else standing.state
                 sys.stderr.write(f"waiting for the first of {len(self._jobs)} jobs: {job.name} is {why}\n")
 
+    def machine(self, slot: int) -> str:
+        """Return the name of the machine that the job of a slot runs on."""
+        return _job(self._slots[slot % self._workers]).machine
+
     def poll(self, timeout_sec: float) -> list[LauncherEvent]:
         """Return what happened, see `SlotLauncher.poll`; a trial that left its job in time begins again elsewhere."""
         events = [self._seen(event) for event in super().poll(timeout_sec)]
