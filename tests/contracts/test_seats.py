@@ -10,6 +10,7 @@ from hpsearch.base.types import Decision, TrialId, TrialSpec, TrialState
 from hpsearch.launch.base import Died, Ended, Launcher
 from hpsearch.launch.inline import InlineLauncher
 from hpsearch.launch.processes import ProcessLauncher
+from hpsearch.launch.slurm.launcher import SlurmLauncher
 from hpsearch.search.interrupts import interrupts
 from tests.contracts.test_launcher import Record
 from tests.contracts.test_launcher import spec as alone
@@ -287,3 +288,38 @@ class TestProcessSeats(SeatsContract):
         push.decide(trial(0), Decision.STOP)
         record.until_ended(trial(0))
         assert record.results[trial(0)].state is TrialState.PRUNED
+
+
+@pytest.fixture(scope="module")
+def jobs(tmp_path_factory):
+    yield from in_jobs(tmp_path_factory.mktemp("jobs"), workers=2)
+
+
+@pytest.fixture(scope="module")
+def jobs_in_lockstep(tmp_path_factory):
+    yield from in_jobs(tmp_path_factory.mktemp("jobs"), workers=1, lockstep=True)
+
+
+def in_jobs(folder, **options) -> Iterator[Launcher]:
+    pytest.importorskip("submitit")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        launcher = SlurmLauncher(executor="local", **options)
+        for ready in started(launcher):
+            while len(launcher.free()) < launcher.slots:
+                assert launcher.poll(0.1) == []
+            yield ready
+
+
+@pytest.mark.slurm
+class TestSlurmSeats(TestProcessSeats):
+    """Jobs hold ordinary worker processes: what holds of these holds there."""
+
+    @pytest.fixture
+    def push(self, jobs):
+        yield jobs
+        assert jobs.free() == tuple(range(jobs.slots)), "nothing is left for the next test"
+
+    @pytest.fixture
+    def lockstep(self, jobs_in_lockstep):
+        return jobs_in_lockstep

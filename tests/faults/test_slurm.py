@@ -138,6 +138,29 @@ def test_a_machine_with_another_version_is_refused_in_a_line(folder, monkeypatch
     launcher.stop(now=True)
 
 
+@pytest.mark.skipif(EXECUTOR == "slurm", reason="a Slurm without GPUs")
+@pytest.mark.parametrize(("share", "jobs", "seen"), [(0.5, 2, "0"), (2, 4, "0,1"), (None, 4, "")])
+def test_a_job_has_as_many_workers_as_share_its_gpu(share, jobs, seen):
+    launcher = SlurmLauncher(workers=4, gpus_per_trial=share, executor="local")
+    launcher.start(trial_functions.by_name)
+    assert launcher.call(trial_functions.environment, "CUDA_VISIBLE_DEVICES") == seen
+    assert len(launcher._every) == jobs
+    launcher.stop(now=True)
+
+
+def test_ctrl_c_pauses_what_jobs_train_and_the_same_command_goes_on(folder):
+    words = [*WORDS, "study.name=stopped", "trainer.epochs=20", "study.seeds=1", "sampler.points=3"]
+    driver = subprocess.Popen(
+        [sys.executable, "-m", "hpsearch", *words], stderr=subprocess.PIPE, start_new_session=True
+    )
+    wait_until(lambda: any(f.stat().st_size > 2000 for f in Path("studies").glob("stopped/events/[0-9]*.jsonl")), 120)
+    os.killpg(driver.pid, signal.SIGINT)  # as a terminal does: to whatever runs in front
+    _, said = driver.communicate(timeout=120)
+    assert driver.returncode == 130 and b"Traceback" not in said and b"failed" not in said, said
+    assert run_study(words).exit_code == 0
+    assert set(load_trials("stopped")["attempts"]) <= {1, 2}
+
+
 def test_without_submitit_a_line_says_what_to_install(folder, monkeypatch):
     monkeypatch.setitem(sys.modules, "submitit", None)
     launcher = SlurmLauncher(workers=1, executor="local")
