@@ -1,6 +1,7 @@
 """Jobs that end: with notice, without, before they begin, in a folder that is not shared, with another version."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -173,6 +174,20 @@ def test_without_slurm_a_line_says_so(folder, monkeypatch):
     monkeypatch.setenv("PATH", str(folder))
     with pytest.raises(ConfigError, match=r"^launcher=slurm: sbatch is not on the PATH"):
         SlurmLauncher(workers=1).start(trial_functions.by_name)
+
+
+@pytest.mark.skipif(EXECUTOR != "slurm", reason="needs a Slurm that runs here: HPSEARCH_SLURM=1")
+@pytest.mark.parametrize(
+    ("option", "line"),
+    [
+        ({"partition": "nope"}, "Batch job submission failed: Invalid partition name specified"),
+        ({"sbatch": {"nonsense": 3}}, "unrecognized option '--nonsense=3'"),
+    ],
+)
+def test_what_slurm_refuses_is_said_in_a_line(folder, option, line):
+    with pytest.raises(ConfigError, match=f"^launcher=slurm: Slurm takes no job: .*{re.escape(line)}"):
+        SlurmLauncher(workers=1, **option).start(trial_functions.by_name)
+    assert list(folder.iterdir()) == []
 
 
 WORDS = ["+study=lr_sweep", "launcher=slurm", f"launcher.executor={EXECUTOR}", "launcher.workers=2", "tracker=none"]

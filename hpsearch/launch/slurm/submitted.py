@@ -141,7 +141,7 @@ class Submitter:
             Its id.
 
         Raises:
-            MachineError: Slurm refuses it.
+            ConfigError: Slurm refuses it.
         """
         with warnings.catch_warnings(), _no_job(), _deaf_to_ctrl_c():
             warnings.simplefilter("ignore")
@@ -149,7 +149,7 @@ class Submitter:
                 job = self._executor.submit(agent.main, call)
             except Exception as error:
                 said = re.sub(r"^.*sbatch: error: ", "", " ".join(str(error).split()))
-                raise MachineError(f"Slurm takes no job: {said}") from None
+                raise ConfigError(f"launcher=slurm: Slurm takes no job: {said}") from None
         self._jobs[call.job] = job
         return str(job.job_id)
 
