@@ -258,6 +258,8 @@ class Composer:
             raw, chosen = hydra_run(self.folders, texts, self._stamp)
         except RecursionError:
             raise ConfigError(f"the configuration is nested more than {DEEPEST} levels deep") from None
+        except AssertionError:
+            raise ConfigError("an entry under `defaults` names no group (from a file of the configuration)") from None
         check_root(raw, texts)
         choices = dict(chosen)
         for group in self.defaults:

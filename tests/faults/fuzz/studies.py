@@ -188,6 +188,8 @@ ENTRIES = (
             "study: {x: [{a b: 1}]}",
             "budget: [{a b: 1}]",
             "trainer: null",
+            "space: true",
+            "defaults: [{'': a}]",
             "space: {optimizer.lr: 'choice(1)', model=mlp: null}",
         ),
     ),

@@ -34,6 +34,15 @@ def test_no_file_puts_something_else_in_an_options_place(tmp_path, group, given)
         compose(["+study=mine"], [tmp_path])
 
 
+@pytest.mark.parametrize("entry", ["'': sgd", "'/': sgd", "'@x': sgd"])
+def test_an_entry_of_the_defaults_names_a_group(tmp_path, entry):
+    file = tmp_path / "study" / "mine.yaml"
+    file.parent.mkdir()
+    file.write_text(f"# @package _global_\ndefaults:\n  - {entry}\nspace: {{optimizer.lr: 'choice(1, 2)'}}\n")
+    with pytest.raises(ConfigError, match=r"^an entry under `defaults` names no group"):
+        compose(["+study=mine"], [tmp_path])
+
+
 @pytest.mark.parametrize("given", ["true", "3", "x"])
 def test_a_space_is_a_table(tmp_path, given):
     file = tmp_path / "study" / "mine.yaml"
