@@ -3,6 +3,9 @@
 import gc
 import os
 import signal
+import tempfile
+import zlib
+from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # two threads of a small net wait for each other, on a busy machine long
 os.environ.setdefault("MKL_CBWR", "AUTO,STRICT")  # as workers have it: products do not depend on where they lie
@@ -14,6 +17,13 @@ import hypothesis  # noqa: E402, F401 — looks at its generators by `gc`, which
 import pytest  # noqa: E402
 
 from hpsearch.config.words import CONFIRM  # noqa: E402
+
+
+def pytest_collection_modifyitems(items):
+    """Mark what needs a server."""
+    for item in items:
+        if "postgres" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.postgres)
 
 
 def pytest_collection_finish():
@@ -34,3 +44,26 @@ def no_fresh_seeds():
 def fresh_seeds(monkeypatch):
     """Search as users do."""
     monkeypatch.setattr("hpsearch.config.compose.CONFIRM", CONFIRM)
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    """A PostgreSQL server that asks for passwords, outside of folders that its user may not enter."""
+    pytest.importorskip("psycopg")
+    from tests.support.postgres import Server, missing
+
+    if why := missing():
+        pytest.skip(why)
+    with tempfile.TemporaryDirectory(prefix="hpsearch-postgres-") as folder:
+        server = Server(Path(folder))
+        yield server
+        server.stop()
+
+
+@pytest.fixture
+def database(postgres, monkeypatch, request):
+    """The address of an empty database, and its password in the environment."""
+    from tests.support.postgres import PASSWORD
+
+    monkeypatch.setenv("PGPASSWORD", PASSWORD)
+    return postgres.create(f"t{zlib.crc32(request.node.nodeid.encode())}")

@@ -38,6 +38,7 @@ ALLOWED = {
     "omegaconf": {"config", "cli", "terminal.hydra_sweeper"},
     "optuna": {"search", "study", "trial.optuna_trial"},
     "mlflow": {"tracking"},
+    "psycopg": {"search.shared"},
     "ray": {"launch.ray"},
     "plotly": {"reports"},
     "matplotlib": {"reports"},

@@ -19,6 +19,9 @@ LAYERS = "layers.json"
 LOG = "log.txt"
 """The artifact of a trial that holds what it printed in a worker process, see `hpsearch.launch.output`."""
 
+DATABASE = "database.json"
+"""It says that a study's folder is the copy of one in a database, and of which; see `hpsearch.search.shared`."""
+
 
 @contextmanager
 def replacement(path: Path, durable: bool = True, beside: Path | None = None) -> Iterator[Path]:

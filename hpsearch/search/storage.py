@@ -17,7 +17,8 @@ from optuna.storages import BaseStorage, InMemoryStorage
 from optuna.storages.journal import BaseJournalBackend
 from optuna.study import StudyDirection
 
-from hpsearch.base.errors import DamageError, HpsearchError, first_line
+from hpsearch.base.errors import DamageError, HpsearchError, StorageError, first_line
+from hpsearch.base.files import DATABASE
 from hpsearch.base.formats import FORMAT, TAG, untagged
 from hpsearch.base.journal import Journal
 from hpsearch.base.memory import collector_paused
@@ -141,17 +142,44 @@ class JournalStore:
     persistent = True
 
     def open(self, folder: Path) -> OpenStore:
-        """Open or create the journal; the caller holds the study's lock."""
-        with collector_paused():
-            path = folder / JOURNAL_NAME
-            journal = DriverJournal(path)
-            try:
-                storage = QueueStorage(journal)
-            except (KeyError, ValueError, TypeError, AttributeError, IndexError, AssertionError) as error:
-                raise DamageError(f"{path} is damaged ({first_line(error)} in an operation); {_ASIDE}") from error
-            for study in storage.get_all_studies():
-                untagged(study.user_attrs, "search", path)
-            return OpenStore(storage, journal)
+        """Open or create the journal; the caller holds the study's lock.
+
+        Args:
+            folder: of the study.
+
+        Returns:
+            The store.
+
+        Raises:
+            StorageError: the folder is a copy of one in a database, where the study goes on.
+        """
+        if (folder / DATABASE).exists():
+            raise StorageError(
+                f"study '{folder.name}' is kept in PostgreSQL, and {folder} is a copy: go on with storage=postgres and "
+                f"the storage.url in {folder / DATABASE}"
+            )
+        return opened_journal(folder / JOURNAL_NAME, DriverJournal)
+
+
+def opened_journal(path: Path, opened: Callable[[Path], DriverJournal]) -> OpenStore:
+    """Return the store of a journal.
+
+    Args:
+        path: of the journal.
+        opened: opens it or creates it.
+
+    Raises:
+        DamageError: what stands in it are no operations that follow each other.
+    """
+    with collector_paused():
+        journal = opened(path)
+        try:
+            storage = QueueStorage(journal)
+        except (KeyError, ValueError, TypeError, AttributeError, IndexError, AssertionError) as error:
+            raise DamageError(f"{path} is damaged ({first_line(error)} in an operation); {_ASIDE}") from error
+        for study in storage.get_all_studies():
+            untagged(study.user_attrs, "search", path)
+        return OpenStore(storage, journal)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,10 +22,11 @@ from hpsearch.study.arguments import (
     as_function,
 )
 from hpsearch.study.existing import damage
+from hpsearch.study.outcome import StudyOutcome
 from hpsearch.study.programs import program_name, program_words
 from hpsearch.study.recipe import RecipeOutcome, run_recipe
 from hpsearch.study.run_stages import stage_views
-from hpsearch.study.search import StudyOutcome, run_one_search
+from hpsearch.study.shared import check_store, search_of
 from hpsearch.study.single import ReplayOutcome
 from hpsearch.study.single import replay as train_again
 from hpsearch.study.tables import ablation_tables, compared_table, is_ablation, table_of, trials_of
@@ -74,8 +75,9 @@ def run_composed(composition: Composition, observer: Observer | None = None) -> 
     """Run the study that words were composed to; see `run_study`."""
     with shown(observer) as display:
         if composition.config["stages"]:
+            check_store(composition)
             return run_recipe(composition, display)
-        return run_one_search(composition, display)[0]
+        return search_of(composition, display)
 
 
 def run_search(
@@ -196,7 +198,7 @@ def run_search(
     )
     composition = compose(words)
     with saved_first(on_interrupt), shown(observer) as display:
-        outcome = run_one_search(composition, display)[0]
+        outcome = search_of(composition, display)
     if outcome.best is None:
         return outcome
     searched = [name for name, _ in flat_entries(space)] if space else outcome.best.params

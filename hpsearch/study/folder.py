@@ -201,29 +201,42 @@ def keep_description(folder: Path, study: Mapping[str, Any], grow: Callable[[], 
         folder: of the study; its lock is held.
         study: what it is; see `description`.
         grow: called before another space takes the place of the one that stands there, raises an error where it cannot;
-            None where another one is refused.
-
-    Raises:
-        StorageError: it was started with another configuration.
+            None where another one is refused with a StorageError.
     """
     file = folder / STUDY_FILE
     if not file.exists():
         write_yaml(file, study)
         return
     there = read_yaml(file)
-    old, new = _identity(there), _identity(study)
-    if old == new:
+    if _identity(there) == _identity(study):
         return
-    grows = _beside_the_space(there, study) == _beside_the_space(study, there)
-    if grow is None or not grows:
+    if grow is None or _beside_the_space(there, study) != _beside_the_space(study, there):
+        check_same(folder.name, there, study)
+    else:
+        grow()
+        write_yaml(file, {**study, UID: study.get(UID) or there.get(UID)})
+
+
+def check_same(name: str, there: Mapping[str, Any], study: Mapping[str, Any]) -> None:
+    """Refuse to go on with a study under another configuration.
+
+    Args:
+        name: of the study.
+        there: what it is, see `description`.
+        study: what it is taken for.
+
+    Raises:
+        StorageError: naming the differences.
+    """
+    old, new = _identity(there), _identity(study)
+    if old != new:
+        grows = _beside_the_space(there, study) == _beside_the_space(study, there)
         changes = "; ".join(diff(old, new).splitlines())
-        hint = f", study.grow={folder.name} to go on in the other space" if grows else ""
+        hint = f", study.grow={name} to go on in the other space" if grows else ""
         raise StorageError(
-            f"study '{folder.name}' was started with another configuration ({changes}); "
+            f"study '{name}' was started with another configuration ({changes}); "
             f"choose another study.name{hint}, or study.restart=true to start again"
         )
-    grow()
-    write_yaml(file, {**study, UID: study.get(UID) or there.get(UID)})
 
 
 def _beside_the_space(study: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:

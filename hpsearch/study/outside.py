@@ -25,9 +25,10 @@ from hpsearch.search.storage import Store
 from hpsearch.search.watch import UNLIMITED
 from hpsearch.study.arguments import PREFIX, arguments_of
 from hpsearch.study.grow import check_growth, check_study
+from hpsearch.study.outcome import StudyOutcome
 from hpsearch.study.plan import Search, plan_search
 from hpsearch.study.prior import load_prior
-from hpsearch.study.search import StudyOutcome, conclude, driver_of, open_fields
+from hpsearch.study.search import conclude, driver_of, open_fields
 from hpsearch.study.session import StudySession
 from hpsearch.study.words import named_objective, search_words
 from hpsearch.study.workers import check_metric

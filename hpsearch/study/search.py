@@ -1,10 +1,9 @@
 """One search, from its first point to its report."""
 
-import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,11 +12,9 @@ import optuna
 
 from hpsearch.base.ahead import imported_meanwhile
 from hpsearch.base.clock import time_of_day
-from hpsearch.base.failures import Failure
 from hpsearch.base.files import REPORT
 from hpsearch.base.observer import Observer
-from hpsearch.base.types import BestPoint, TrialId, TrialState, TrialTable
-from hpsearch.base.words import number
+from hpsearch.base.types import TrialState, TrialTable
 from hpsearch.config.build import build
 from hpsearch.config.compose import Composition
 from hpsearch.launch.base import Launcher
@@ -33,72 +30,18 @@ from hpsearch.study.changes import Changes
 from hpsearch.study.fuse import check_fuse, widen
 from hpsearch.study.grow import check_growth, check_study, in_present_space
 from hpsearch.study.origins import Origins
+from hpsearch.study.outcome import StudyOutcome, outcome_of, rivals_in
 from hpsearch.study.plan import Search, plan_search
 from hpsearch.study.prior import load_prior
 from hpsearch.study.session import StudySession
 from hpsearch.study.specs import make_spec
 from hpsearch.study.unchanged import is_whole, stamp
 from hpsearch.study.writing import STAGE_WRITERS, WRITERS, report_files, write_search_report
-from hpsearch.tracking.events import TrialRecord, check_command, replay_command
 from hpsearch.tracking.machine import SystemSampler
 from hpsearch.tracking.query import table_from_events
 
 if TYPE_CHECKING:
-    from hpsearch.reports.summary.numbers import Summary
-    from hpsearch.reports.summary.parts import Parts
-
-
-@dataclass(frozen=True, slots=True)
-class StudyOutcome:
-    """A study after a run of its command.
-
-    Attributes:
-        name: of the study.
-        folder: its folder.
-        counts: its trials by state.
-        best: the best point, None when no point is complete.
-        answer: the result in one sentence.
-        trains: the values of the main hyperparameter around the best point at which every seed trains, in words.
-        replay_command: trains the best trial again.
-        check_command: trains it again from the record and compares the curves.
-        report: the report, None when the study was interrupted.
-        ui_command: opens MLflow, None without a tracking store.
-        elapsed_sec: of this run.
-        ended: why it ended, with its numbers; of an interrupted one why it asks for no more points, if it does not.
-        interrupted: whether it can be resumed.
-        already_complete: whether there was nothing left to do.
-        notes: what the user should know and `ended` does not say.
-        as_good: hyperparameters of the other points that may be as good as the best, the nearest first; None where
-            one seed cannot say.
-        failures: what the FAILED trials have to say, with traceback and log; those that failed alike once.
-        told: the answer in parts; None where it is one sentence.
-    """
-
-    name: str
-    folder: Path
-    counts: Mapping[TrialState, int]
-    best: BestPoint | None
-    answer: str
-    trains: str | None
-    replay_command: str | None
-    check_command: str | None
-    report: Path | None
-    ui_command: str | None
-    elapsed_sec: float
-    ended: str
-    interrupted: bool
-    already_complete: bool
-    notes: tuple[str, ...]
-    as_good: tuple[Mapping[str, Any], ...] | None = None
-    failures: tuple[Failure, ...] = ()
-    told: "Parts | None" = None
-
-    @property
-    def exit_code(self) -> int:
-        """0 done, 1 a trial stayed FAILED, 130 interrupted."""
-        if self.interrupted:
-            return 130
-        return 1 if self.counts.get(TrialState.FAILED) else 0
+    pass
 
 
 def run_one_search(
@@ -136,7 +79,7 @@ def run_one_search(
         session.claim(
             search.space.to_dict(), partial(_check_growth, search, store, session.folder, origins) if grows else None
         )
-        changes = _changes(search, store, session, origins)
+        changes = changes_since(search, store, session, origins)
         session.open(search.space.to_dict(), **open_fields(search, within))
         for line in origins.of_prior(str(prior), search.representatives().values()) if told else ():
             observer.line(line)
@@ -163,11 +106,20 @@ def _check_growth(search: Search, store: Store, folder: Path, origins: Origins) 
         changes.refuse(search.composition.config["study"]["code"])
 
 
-def _changes(search: Search, store: Store, session: StudySession, origins: Origins) -> list[Changes]:
+def changes_since(
+    search: Search, store: Store, session: StudySession, origins: Origins, checked: bool = False
+) -> list[Changes]:
     """Return what changed of code and data since trials of a claimed study were trained, and say it.
 
     Refused is, before the record begins, to train further ones beside those of other code or data. Where that is in
     question, a worker reads the data first.
+
+    Args:
+        search: what is searched.
+        store: where its points are kept.
+        session: has claimed the study.
+        origins: of its trials.
+        checked: whether a worker has read the data already.
     """
     changes, allowed = origins.changes(session.folder), search.composition.config["study"]["code"]
     in_question = origins.data.samples_matter(session.folder)
@@ -176,7 +128,7 @@ def _changes(search: Search, store: Store, session: StudySession, origins: Origi
             goes_on = driver.resume()
         session.record.flush()
         if goes_on:
-            if not origins.data.known:
+            if not (checked or origins.data.known):
                 origins.data.learn(session.check(search.representatives()).states)
                 changes = origins.changes(session.folder)
             for each in changes:
@@ -208,15 +160,14 @@ def conclude(
     Returns:
         The result, and the trials that it is read from.
     """
-    from hpsearch.reports.kit.points import best_trial
     from hpsearch.reports.summary.numbers import summarize
-    from hpsearch.reports.summary.sentences import answer, parts
+    from hpsearch.reports.summary.sentences import answer
 
     state = TrialState.PAUSED if outcome.interrupted else TrialState.COMPLETE
     session.conclude(state, answer="", why=outcome.why)
     table = table_from_events(session.folder)
     summary = summarize(table)
-    rivals = _rivals(summary)
+    rivals = rivals_in(summary)
     count = {} if rivals is None else {"as_good": len(rivals)}
     ended = sum(TrialState(each).finished for each in table.trials["state"])
     session.conclude(state, answer=answer(summary), why=outcome.why, trials=ended, **count)
@@ -226,27 +177,8 @@ def conclude(
     is_told = outcome.error == outcome.why and not outcome.interrupted
     errors = () if is_told or not outcome.error else (outcome.error,)
     said = (summary.weights,) if summary.weights else ()
-    best = _trial_on_record(session, best_trial(table, summary))
-    shown = StudyOutcome(
-        name=session.folder.name,
-        folder=session.folder,
-        counts=outcome.counts,
-        best=_best(outcome.best, summary),
-        answer=answer(summary),
-        trains=_that_train(summary),
-        replay_command=None if best is None else replay_command(session.folder.name, best),
-        check_command=None if best is None else check_command(session.folder.name, best),
-        report=report,
-        ui_command=session.ui_command(),
-        elapsed_sec=time.monotonic() - began,
-        ended=outcome.why,
-        interrupted=outcome.interrupted,
-        already_complete=not trained,
-        notes=errors if stage else (*errors, *said),
-        as_good=rivals,
-        failures=tuple(table.failures),
-        told=parts(summary),
-    )
+    notes = errors if stage else (*errors, *said)
+    shown = outcome_of(session, table, summary, outcome, began, trained=trained, report=report, notes=notes)
     if stage:
         return shown, table
     return replace(shown, notes=(*shown.notes, *session.finish(shown))), table
@@ -335,35 +267,3 @@ def _report(session: StudySession, table: TrialTable, trained: bool) -> Path:
     session.record.flush()
     stamp(session.folder)
     return path
-
-
-def _trial_on_record(session: StudySession, row: Mapping[str, Any] | None) -> TrialRecord | None:
-    return None if row is None else session.record.trial(TrialId(row["point"], row["seed"], row["fold"]))
-
-
-def _best(best: BestPoint | None, summary: "Summary") -> BestPoint | None:
-    """Return the best point; another one than the search has where some of its seeds stay at chance."""
-    parted = {point.point for point in summary.points if point.parted}
-    if best is None or best.point not in parted:
-        return best
-    found = summary.best
-    if found is None or found.mean is None:
-        return None
-    sd = math.nan if found.sd is None else found.sd
-    return replace(best, point=found.point, params=found.params, mean=found.mean, sd=sd, n=found.n)
-
-
-def _rivals(summary: "Summary") -> tuple[Mapping[str, Any], ...] | None:
-    """Return what may be as good as the best point: where seeds change nothing, what measured the same."""
-    if summary.standing is not None:
-        return tuple(point.params for point in summary.standing.rivals)
-    certain = summary.quoted is not None and summary.quoted.alike
-    return tuple(point.params for point in summary.ties) if certain else None
-
-
-def _that_train(summary: "Summary") -> str | None:
-    if summary.rates is None or summary.rates.trains is None:
-        return None
-    found = summary.rates.trains
-    low, high = number(found.low), number(found.high)
-    return f"{summary.rates.axis.key} {low if low == high else f'{low} to {high}'}"

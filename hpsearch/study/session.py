@@ -1,12 +1,12 @@
 """A study while a command works on it: its folder and lock, its record and the copy of that, its workers."""
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import asdict
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from types import MappingProxyType, TracebackType
+from typing import Any, Protocol, Self, TypeVar
 
 from hpsearch.base import clock
 from hpsearch.base.clock import time_of_day
@@ -45,6 +45,7 @@ from hpsearch.tracking.machine import environment, git_state
 from hpsearch.tracking.record import Record, uid_on_record
 from hpsearch.trial.build import objective_of
 
+T = TypeVar("T")
 QUICK_SEC = 1.0
 """What is sent within this time needs no word."""
 SEND_SEC = 30
@@ -55,6 +56,22 @@ TURN_SEC = 120.0
 """How long a command waits for its turn, while others that take turns have the study."""
 CLOSE_SEC = 2.0
 """How long one is waited for after an error; the user waits for the prompt."""
+
+
+class Home(Protocol):
+    """Where a study's folder is kept that several drivers write, one at a time; see `hpsearch.search.shared.copied`."""
+
+    def pull(self) -> None:
+        """Bring the folder here, whose lock is held, to what is kept."""
+
+    def push_all(self) -> None:
+        """Bring everything of it there."""
+
+    def push(self, files: Iterable[str]) -> None:
+        """Bring what was appended to files there."""
+
+    def clear(self) -> None:
+        """Forget what is kept: the study starts again."""
 
 
 class StudySession:
@@ -73,6 +90,11 @@ class StudySession:
         restart: move an earlier study of this name aside, whatever the configuration says.
         in_turn: whether this is one of many short commands that work on the study by turns: it waits for its turn, and
             is no news in the record, neither that it began nor that it was cut off.
+        options: of the launcher, in the place of those that it is configured with.
+
+    Attributes:
+        home: where the study's folder is kept, of which the one here is a copy; None where it lies here alone.
+        told: by whom and where the study is reported, for the other drivers of it; empty until it is.
     """
 
     def __init__(
@@ -82,15 +104,18 @@ class StudySession:
         launcher: Launcher | None = None,
         restart: bool = False,
         in_turn: bool = False,
+        options: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
         config = composition.config
         self.composition = composition
         self.folder: Path = studies_folder() / (composition.study_name if composition.study_option else SINGLE)
         self.objective = objective_of(config)
-        self.workers = Workers(composition, launcher)
+        self.workers = Workers(composition, launcher, options)
         self.tracker: Tracker = build("tracker", config["tracker"], config["plugins"])
         self.tracker.check()
         self.record: Record
+        self.home: Home | None = None
+        self.told = ""
         self.observer = observer
         self._restart = restart or config["study"]["restart"] or has_no_score(self.folder, config)
         self._claimed = False
@@ -154,11 +179,25 @@ class StudySession:
             self._guard = self._stack.enter_context(folder_lock(self.folder, wait_sec))
         else:
             self.folder, self._guard = self._stack.enter_context(single_lock(self.folder.parent))
+        if self.home is not None:
+            self.home.pull()
         if space is not None:
             self._superseded = self._describe(space, grow)
         uid = None if space is None else read_yaml(self.folder / STUDY_FILE).get(UID)
-        self.record = Record(self.folder, self.tracker.changed, self._guard, uid)
+        self.record = Record(self.folder, self._changed, self._guard, uid)
+        if self.home is not None:
+            self.home.push_all()
         self._claimed = True
+
+    def _changed(self, names: Collection[str]) -> None:
+        """Bring event files that have new lines to where the folder is kept, and let the tracker know."""
+        if self.home is not None:
+            self.home.push(f"events/{name}.jsonl" for name in names)
+        self.tracker.changed(names)
+
+    def enter(self, context: AbstractContextManager[T]) -> T:
+        """Enter a context that is left with the session: after its record is closed, before its workers stop."""
+        return self._stack.enter_context(context)
 
     def open(
         self, space: Mapping[str, str] | None = None, grow: Callable[[], None] | None = None, **fields: Any
@@ -202,6 +241,8 @@ class StudySession:
         if self._restart and self._is_there:
             superseded = lineage(self.folder)
             self.observer.line(f"the earlier study is kept in {move_aside(self.folder)}")
+            if self.home is not None:
+                self.home.clear()
             self._guard = self._stack.enter_context(folder_lock(self.folder))
         mended = () if self._in_turn else mend_events(self.folder)
         for line in (*mended, *restore_description(self.folder), *strangers(self.folder)):

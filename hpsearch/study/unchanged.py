@@ -5,12 +5,12 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from hpsearch.base.files import PRINT, TABLES, is_too_open, replace_text
+from hpsearch.base.files import DATABASE, PRINT, TABLES, is_too_open, replace_text
 from hpsearch.study.writing import report_files
 from hpsearch.tracking.events import trial_files
 
 STAMP = ".report"
-_IDLE = frozenset({STAMP, "lock", "owner.json", "optuna.journal", "tracking", PRINT, *TABLES})
+_IDLE = frozenset({STAMP, "lock", "owner.json", "optuna.journal", "tracking", DATABASE, "drivers", PRINT, *TABLES})
 """What lies in a study's folder that no report shows."""
 _PACKAGE = Path(__file__).resolve().parents[1]
 _CODE = frozenset({".py", ".j2", ".css", ".js"})

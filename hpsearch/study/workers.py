@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
 from hpsearch.base.commands import is_outside
@@ -48,13 +48,19 @@ class Workers:
     Args:
         composition: names the launcher, and says where the objective came from.
         launcher: with workers of somebody else, which are there already and stay.
+        options: of the launcher, in the place of those that it is configured with.
     """
 
-    def __init__(self, composition: Composition, launcher: Launcher | None = None) -> None:
+    def __init__(
+        self,
+        composition: Composition,
+        launcher: Launcher | None = None,
+        options: Mapping[str, Any] = MappingProxyType({}),
+    ) -> None:
         self._composition = composition
-        self.launcher: Launcher = launcher or build(
-            "launcher", composition.config["launcher"], composition.config["plugins"]
-        )
+        config = composition.config["launcher"]
+        own = {name: value for name, value in options.items() if name in config}
+        self.launcher: Launcher = launcher or build("launcher", {**config, **own}, composition.config["plugins"])
         self._borrowed = launcher is not None
         self._running = False
         self._reader, self._codes = CodeReader(), list[Code]()

@@ -19,8 +19,8 @@ from hpsearch.reports.kit.cells import texts
 if TYPE_CHECKING:
     from hpsearch.base.failures import Failure
     from hpsearch.study.layers import LayersOutcome
+    from hpsearch.study.outcome import StudyOutcome
     from hpsearch.study.recipe import RecipeOutcome
-    from hpsearch.study.search import StudyOutcome
     from hpsearch.study.single import ReplayOutcome, TrialOutcome
 
 _LABEL = 10

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from hpsearch.base.errors import StorageError
-from hpsearch.base.files import replace_text
+from hpsearch.base.files import DATABASE, replace_text
 from hpsearch.base.intake import json_file
 from hpsearch.base.passwords import without_password
 from hpsearch.tracking.events import read_study, read_trial, trial_files
@@ -149,7 +149,12 @@ def settled(folder: Path, uri: str) -> Identity:
 
 
 def _is_copy(folder: Path, identity: Identity, uri: str) -> bool:
-    """Return whether a folder is a copy of one that is still there and sends to the same store."""
+    """Return whether a folder is a copy of one that is still there and sends to the same store.
+
+    Those of one study in a database are one study, whichever of its drivers sends.
+    """
+    if (folder / DATABASE).exists():
+        return False
     others = (_folder_here(place) for place in identity.places if place != place_of(folder))
     return any(other is not None and sent_file(other, uri).is_file() and _is(other, identity) for other in others)
 
@@ -162,7 +167,8 @@ def is_taken(there: str | None, folder: Path, identity: Identity) -> bool:
         folder: of the study.
         identity: who it is.
     """
-    if there is None or there in (place_of(folder), *identity.places):
+    shared = (folder / DATABASE).exists()
+    if shared or there is None or there in (place_of(folder), *identity.places):
         return False
     other = _folder_here(there)
     return other is None or _is(other, identity)

@@ -144,6 +144,27 @@ class Checkpoints:
             return {}
 
 
+def arrived(folder: Path) -> None:
+    """Let a checkpoint be gone on from whose files were brought here from another machine, with their times.
+
+    Args:
+        folder: of the trial. A checkpoint that is a folder is not known again, so that its trial starts again.
+    """
+    try:
+        state = json_file(folder / STATE)
+        name, *noted, _ = state["checkpoint"]
+        if not all(Path(each).name == each for each in (name, state["kept"])):
+            return
+        for path in (folder / name, folder / state["kept"]):
+            if path.is_file() and _stamp(path)[1:3] == noted:
+                state["checkpoint"] = [name, *_stamp(path)[1:]]
+                with replacement(folder / STATE, durable=False) as new:
+                    new.write_text(json.dumps(state), encoding="utf-8")
+                return
+    except (OSError, ValueError, TypeError, LookupError, AttributeError):  # then it starts again
+        return
+
+
 def _stamp(path: Path) -> list[Any]:
     """Return what tells a checkpoint from another one of its name: its file, or what is in its folder."""
     parts = [each.stat() for each in (path, *path.rglob("*"))]

@@ -21,8 +21,8 @@ from hpsearch.reports.summary.numbers import find
 from hpsearch.reports.summary.page import render
 from hpsearch.reports.summary.readme import readme
 from hpsearch.reports.summary.sentences import answer
+from hpsearch.study.outcome import StudyOutcome, _that_train
 from hpsearch.study.recipe import RecipeOutcome, conclusion
-from hpsearch.study.search import StudyOutcome, _that_train
 from hpsearch.study.stages.base import Finding, Verdict
 from hpsearch.terminal.summary import show_recipe, show_study
 from hpsearch.tracking.runs import note

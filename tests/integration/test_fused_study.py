@@ -10,7 +10,7 @@ import pytest
 
 from hpsearch import Silent, load_curves, load_trials, replay, run_study, run_trial
 from hpsearch.cli import run
-from hpsearch.study.search import StudyOutcome
+from hpsearch.study.outcome import StudyOutcome
 from hpsearch.tracking.events import read_study
 
 pytestmark = pytest.mark.slow

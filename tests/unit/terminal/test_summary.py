@@ -11,8 +11,8 @@ from hpsearch.base.types import BestPoint, Report, TrialState
 from hpsearch.reports.curvature.numbers import judge
 from hpsearch.reports.summary.parts import Parts
 from hpsearch.study.curvature import CurvatureOutcome
+from hpsearch.study.outcome import StudyOutcome
 from hpsearch.study.recipe import RecipeOutcome
-from hpsearch.study.search import StudyOutcome
 from hpsearch.study.single import ReplayOutcome, TrialOutcome
 from hpsearch.study.stages.base import Finding, Verdict
 from hpsearch.terminal.curvature import show_curvature

@@ -1,0 +1,168 @@
+"""Who leads a study, and what only that driver writes."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from hpsearch.base.errors import StorageError
+from hpsearch.search.shared.database import Cursor, Database
+from hpsearch.search.shared.leases import Lease, Watched
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a study stands in the database.
+
+    Attributes:
+        term: how often a driver began to lead.
+        leader: the lease of the one that does; None where none does, or its lease is gone.
+        renewals: of that lease.
+        holder: who has it.
+        ended: whether the search is over and reported.
+        told: by whom, and where.
+        now: seconds, of the database's clock.
+    """
+
+    term: int
+    leader: int | None
+    renewals: int
+    holder: str
+    ended: bool
+    told: str
+    now: float
+
+
+def standing(cursor: Cursor, study: str) -> Standing:
+    """Return how a study stands."""
+    cursor.execute(
+        "select s.term, l.id, coalesce(l.renewals, 0), coalesce(l.holder, ''), s.ended, s.told, "
+        "extract(epoch from clock_timestamp())::float8 "
+        "from hpsearch.studies s left join hpsearch.leases l on l.id = s.leader where s.name = %s",
+        (study,),
+    )
+    row = cursor.fetchone()
+    if row is None:
+        raise StorageError(f"study '{study}' was removed from the database")
+    return Standing(*row)
+
+
+class Succession:
+    """Waits for its turn to lead a study.
+
+    Args:
+        database: of this thread.
+        study: its name.
+        lease: of this driver.
+        lease_sec: the time of every lease.
+    """
+
+    def __init__(self, database: Database, study: str, lease: Lease, lease_sec: float) -> None:
+        self._database, self._study, self._lease = database, study, lease
+        self._lease_sec = lease_sec
+        self._watched: dict[int, Watched] = {}
+        self._followed = False
+
+    def look(self) -> "Standing | Leading":
+        """Return how the study stands, or the lead, where nobody has it or the lease of whoever had it is over.
+
+        A study that has come to its end under a driver that this one followed is not led again.
+        """
+        found = self._database.run(lambda cursor: standing(cursor, self._study))
+        if found.ended and self._followed:
+            return found
+        if found.leader is not None:
+            self._followed = True
+            watched = self._watched.setdefault(found.leader, Watched(self._lease_sec))
+            if not watched.is_over(found.renewals, found.now):
+                return found
+        if self._database.run(lambda cursor: self._lead(cursor, found)):
+            return Leading(self._database, self._study, self._lease.id, found.term + 1)
+        return found
+
+    def _lead(self, cursor: Cursor, found: Standing) -> bool:
+        """Take the place of the one that was seen, unless another driver was faster, or it has renewed its lease."""
+        cursor.execute("select term, leader from hpsearch.studies where name = %s for update", (self._study,))
+        if cursor.fetchone() == (found.term + 1, self._lease.id):
+            return True  # taken just now, when the connection was lost
+        if found.leader is not None:
+            cursor.execute(
+                "delete from hpsearch.leases where id = %s and renewals = %s", (found.leader, found.renewals)
+            )
+            if cursor.rowcount == 0:
+                return False
+        cursor.execute(
+            "update hpsearch.studies set term = term + 1, leader = %s, ended = false, told = '' "
+            "where name = %s and term = %s",
+            (self._lease.id, self._study, found.term),
+        )
+        return bool(cursor.rowcount == 1)
+
+
+class Leading:
+    """Writes for the driver that leads a study, in transactions that are refused once another one does.
+
+    Args:
+        database: of the thread that writes.
+        study: its name.
+        lease: of this driver.
+        term: the fencing number.
+
+    Attributes:
+        database: the same.
+        study: the same.
+        lease: the same.
+        term: the same.
+    """
+
+    def __init__(self, database: Database, study: str, lease: int, term: int) -> None:
+        self.database, self.study, self.lease, self.term = database, study, lease, term
+        self._due: list[tuple[str, tuple[Any, ...]]] = []
+
+    def later(self, statement: str, *values: Any) -> None:
+        """Execute a statement with the next commit: one that changes nothing when it is executed again."""
+        self._due.append((statement, values))
+
+    def commit(self) -> None:
+        """Execute everything that is due, together or not at all."""
+        if self._due:
+            due = list(self._due)
+            self.run(lambda cursor: [cursor.execute(statement, values) for statement, values in due])
+            del self._due[: len(due)]
+
+    def run(self, work: Callable[[Cursor], Any]) -> Any:
+        """Do work in a transaction of the driver that leads.
+
+        Args:
+            work: see `Database.run`.
+
+        Returns:
+            What it returns; a StorageError where another driver leads.
+        """
+
+        def fenced(cursor: Cursor) -> Any:
+            cursor.execute(
+                "select leader = %s and term = %s from hpsearch.studies where name = %s for share",
+                (self.lease, self.term, self.study),
+            )
+            if cursor.fetchone() != (True,):
+                raise StorageError(
+                    f"another driver leads study '{self.study}' since this one did not answer: nothing more is written "
+                    "here; run the same command again to work with it"
+                )
+            return work(cursor)
+
+        return self.database.run(fenced)
+
+    def leave(self, told: str | None = None) -> None:
+        """Let another driver lead.
+
+        Args:
+            told: by whom and where the study is reported that has come to its end; None: it has not.
+        """
+        self._due.clear()
+        self.database.run(
+            lambda cursor: cursor.execute(
+                "update hpsearch.studies set leader = null, ended = %s, told = %s where name = %s and term = %s",
+                (told is not None, told or "", self.study, self.term),
+            )
+        )

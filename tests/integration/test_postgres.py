@@ -1,0 +1,107 @@
+"""Several drivers on one study in a PostgreSQL that asks for passwords."""
+
+import signal
+from collections import Counter
+
+import pytest
+
+from hpsearch.base.errors import ConfigError, StorageError
+from hpsearch.study.api import load_trials, run_study
+from hpsearch.tracking.events import read_trials
+from tests.support.postgres import PASSWORD, Driver, search_words, wait_for
+from tests.support.shared_study import SharedStudy, check_whole
+
+
+@pytest.fixture
+def drivers(tmp_path):
+    """Starts drivers, each in a folder of its own."""
+    made = []
+
+    def start(words, **variables):
+        made.append(Driver(tmp_path / f"driver{len(made)}", words, **variables))
+        return made[-1]
+
+    yield start
+    for each in made:
+        if each.process.poll() is None:
+            each.kill()
+
+
+def pages(drivers):
+    return [each for each in drivers if (each.folder / "studies" / "shared" / "report.html").exists()]
+
+
+def test_a_driver_that_is_killed_gives_its_trials_back_and_another_one_leads(postgres, database, drivers):
+    study, words = SharedStudy(postgres, database), search_words(database, "+args.nap=0.3", points=16)
+    team = [drivers(words) for _ in range(2)]
+    wait_for(lambda: study.ended() >= 3)
+    wait_for(lambda: len(study.rows("select 1 from hpsearch.leases")) == 2)
+    (leader,) = [each for each in team if each.process.pid == study.leader]
+    (other,) = [each for each in team if each is not leader]
+    leader.kill()
+    postgres.stop()
+    postgres.start()
+    assert other.end() == 0, other.said
+    check_whole(study, 16)
+    assert study.rows("select term, ended from hpsearch.studies") == [(2, True)]
+    assert pages(team) == [other]
+    assert "the database is back after" in other.said
+    assert PASSWORD not in other.said + leader.said
+    again = drivers(words)
+    assert again.end() == 0, again.said
+    assert "16 complete" in again.said
+    check_whole(study, 16)
+
+
+def test_a_driver_that_follows_trains_hands_back_and_says_who_reported(postgres, database, drivers):
+    study = SharedStudy(postgres, database)
+    words = search_words(database, "+args.nap=0.2", function="waiting", points=6, pruner="auto", sampler="tpe")
+    first = drivers(words)
+    wait_for(lambda: study.leader is not None)
+    second, third = drivers(words), drivers(words)
+    wait_for(lambda: "this one trains for it" in second.said and len(study.rows("select 1 from hpsearch.claims")) == 3)
+    third.process.send_signal(signal.SIGINT)
+    assert third.end() == 130, third.said
+    assert "the other drivers go on" in third.said
+    assert [each.end() for each in (first, second)] == [0, 0], first.said + second.said
+    check_whole(study, 6)
+    assert f"reported by process {first.process.pid} on" in second.said
+    assert pages([first, second, third]) == [first]
+    records = {team.folder.name: read_trials(team.folder / "studies" / "shared") for team in (first, second)}
+    assert records["driver0"] == records["driver1"]
+    gone_on = [
+        line for lines in study.events().values() for line in lines if line["event"] == "start" and line["epoch"]
+    ]
+    trained_by = {line["metrics"]["pid"] for lines in study.events().values() for line in lines if "metrics" in line}
+    assert gone_on, "no trial went on from the checkpoint that it wrote with another driver"
+    assert len(trained_by) > 1
+
+
+def test_what_cannot_work_with_it_is_refused_before_anything_is_created(database, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    words = search_words(database)
+    for more, said in {
+        "launcher=inline": "launcher=inline trains in the driver",
+        "launcher.lockstep=true": "cannot work in rounds",
+        "study.grow=shared": "keeps its space",
+    }.items():
+        with pytest.raises(ConfigError, match=said):
+            run_study([*[word for word in words if "workers" not in word], more])
+    with pytest.raises(ConfigError, match="has stages, and only a search can be shared"):
+        run_study(["+study=recipe", "storage=postgres", f'storage.url="{database}"', "tracker=none"])
+    assert not (tmp_path / "studies").exists()
+
+
+def test_a_driver_with_another_configuration_is_refused(postgres, database, drivers, tmp_path, monkeypatch):
+    study = SharedStudy(postgres, database)
+    first = drivers(search_words(database, "+args.nap=0.05", points=2))
+    assert first.end() == 0, first.said
+    other = drivers(search_words(database, "+args.nap=0.05", "seed=7", points=2))
+    assert other.end() == 2, other.said
+    assert "was started with another configuration (config.seed: 0 -> 7)" in other.said
+    check_whole(study, 2)
+    monkeypatch.chdir(first.folder)
+    assert Counter(load_trials("shared")["state"]) == {"COMPLETE": 2}
+    alone = [word for word in search_words(database, "+args.nap=0.05", points=3) if not word.startswith("storage")]
+    with pytest.raises(StorageError, match="is kept in PostgreSQL"):
+        run_study(alone)
