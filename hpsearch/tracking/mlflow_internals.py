@@ -13,6 +13,7 @@ import json
 import logging
 import re
 import uuid
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from io import BytesIO
 from pathlib import Path
@@ -235,6 +236,8 @@ def silence() -> None:
     """Keep MLflow and what it builds on from writing into the terminal."""
     for each in ("mlflow", "alembic", "urllib3.connectionpool"):
         logging.getLogger(each).setLevel(logging.CRITICAL)
+    # one for every request, where MLFLOW_TRACKING_INSECURE_TLS asks for it
+    warnings.filterwarnings("ignore", "Unverified HTTPS request")
 
 
 def build_schema(uri: str, artifacts: str) -> None:

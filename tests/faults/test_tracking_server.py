@@ -105,7 +105,7 @@ def study(tmp_path, monkeypatch):
         monkeypatch.delenv(f"MLFLOW_TRACKING_{variable}", raising=False)
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     folder = tmp_path / "studies" / tmp_path.name
-    record = fake.write_study(folder, points=2)
+    record = fake.write_study(folder, points=1)
     (folder / "trials" / "0-0").mkdir(parents=True, exist_ok=True)
     record.close()
     return folder
@@ -144,7 +144,7 @@ def test_without_the_right_password_a_line_says_so_and_nothing_is_lost(name, sec
     variables(monkeypatch, USERNAME=NAME, PASSWORD=PASSWORD)
     assert sync(study, address) > 0
     found, files = runs(address, study)
-    assert len(found) == 3 and files > 0
+    assert len(found) == 2 and files > 0
 
 
 def test_a_certificate_that_nobody_knows_is_named_and_nothing_is_lost(secured, study, monkeypatch):
@@ -157,7 +157,7 @@ def test_a_certificate_that_nobody_knows_is_named_and_nothing_is_lost(secured, s
     monkeypatch.delenv("MLFLOW_TRACKING_INSECURE_TLS")
     variables(monkeypatch, SERVER_CERT_PATH=certificate)
     assert sync(study, address) == 0
-    assert len(runs(address, study)[0]) == 3
+    assert len(runs(address, study)[0]) == 2
 
 
 def test_artifacts_go_by_way_of_the_server(study, tmp_path, monkeypatch):
