@@ -167,8 +167,10 @@ class SlurmLauncher(SlotLauncher):
     def _look_after_jobs(self) -> None:
         """Note which jobs have ended that never called."""
         while not self._over.wait(ASK_SEC[self._executor]):
-            for job in [job for job in list(self._every.values()) if not (job.is_connected or job.over)]:
-                if self._submitter.standing(job.number).over and not job.is_connected:
+            waiting = {n: job for n, job in list(self._every.items()) if not (job.is_connected or job.over)}
+            for number, standing in (self._submitter.standings(list(waiting)) if waiting else {}).items():
+                job = waiting[number]
+                if standing.over and not job.is_connected:
                     if said := self._submitter.error_of(job.number):
                         self._refusal = f"{job.name} could not begin: {said}"
                     job.lose(f"ended before it called: {self._how_it_ended(job)}")

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import threading
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,6 +102,9 @@ class Needs:
         return {"timeout_min": self.time_min, "signal_delay_s": self.notice_sec, "gpus_per_node": self.gpus}
 
 
+_SILENT = Standing("unknown: squeue does not answer")
+
+
 class Submitter:
     """Submits jobs, says how they stand, cancels them.
 
@@ -153,22 +156,29 @@ class Submitter:
         self._jobs[call.job] = job
         return str(job.job_id)
 
-    def standing(self, job: int) -> Standing:
-        """Return how a job stands."""
+    def standings(self, jobs: Sequence[int]) -> dict[int, Standing]:
+        """Return how jobs stand, whom Slurm is asked for at once."""
         if self.executor == "local":
-            state = str(getattr(self._jobs[job], "state", UNKNOWN))
-            return Standing(state, over=state != "RUNNING")
-        command = ["squeue", "--noheader", "--states=all", "--format=%T %r", f"--jobs={self._jobs[job].job_id}"]
+            states = {job: str(getattr(self._jobs[job], "state", UNKNOWN)) for job in jobs}
+            return {job: Standing(state, over=state != "RUNNING") for job, state in states.items()}
+        numbers = {str(self._jobs[job].job_id): job for job in jobs}
+        command = ["squeue", "--noheader", "--states=all", "--format=%A %T %r", f"--jobs={','.join(numbers)}"]
         try:
             asked = subprocess.run(command, capture_output=True, text=True, timeout=_ANSWER_SEC, check=False)
         except (OSError, subprocess.SubprocessError):
-            return Standing("unknown: squeue does not answer")
+            return dict.fromkeys(jobs, _SILENT)
         if asked.returncode != 0 and "Invalid job id" not in asked.stderr:
-            return Standing("unknown: squeue does not answer")
-        state, _, reason = asked.stdout.strip().partition(" ")
-        if not state:
-            return Standing(UNKNOWN, over=True)
-        return Standing(state, "" if reason == "None" else reason, state in _ENDED)
+            return dict.fromkeys(jobs, _SILENT)
+        found = dict.fromkeys(jobs, Standing(UNKNOWN, over=True))
+        for line in asked.stdout.splitlines():
+            number, state, *reason = line.split(maxsplit=2)
+            said = "" if reason in ([], ["None"]) else reason[0]
+            found[numbers[number]] = Standing(state, said, state in _ENDED)
+        return found
+
+    def standing(self, job: int) -> Standing:
+        """Return how a job stands."""
+        return self.standings([job])[job]
 
     def end(self, job: int, cancel: bool) -> None:
         """Take leave of a job.
