@@ -13,6 +13,7 @@ from optuna.storages.journal import BaseJournalBackend
 from hpsearch.base.errors import ConfigError, StorageError
 from hpsearch.base.journal import read_lines
 from hpsearch.base.printed import say
+from hpsearch.search.shared.store import ReadDatabase, database_of
 from hpsearch.search.storage import JOURNAL_NAME
 
 HOST = "127.0.0.1"
@@ -54,11 +55,13 @@ def reading_storage(folder: Path) -> BaseStorage:
     """Return Optuna's storage of a study as it is now, and becomes; it cannot be written.
 
     Args:
-        folder: of the study.
+        folder: of the study; the copy of one in a database is read from there.
 
     Raises:
         StorageError: it has no journal.
     """
+    if (database := database_of(folder)) is not None:
+        return JournalStorage(ReadDatabase(database, folder.name))
     path = folder / JOURNAL_NAME
     if not path.is_file():
         raise StorageError(f"{folder.name}: it has no {JOURNAL_NAME} to show: it is no search, or has not begun")

@@ -9,6 +9,7 @@ each, and prints trials a second from the first ask to the last tell. A server o
 import argparse
 import json
 import os
+import sys
 import tempfile
 import time
 from collections import Counter
@@ -70,13 +71,13 @@ def throughput(folder, server, drivers, points, workers):
     return points / (last - first)
 
 
-def main():
+def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", choices=("faults", "throughput"))
     parser.add_argument("--model", action="store_true")
     parser.add_argument("--points", type=int, default=None)
     parser.add_argument("--workers", type=int, default=2)
-    given = parser.parse_args()
+    given = parser.parse_args(argv)
     os.environ["PGPASSWORD"] = PASSWORD
     with tempfile.TemporaryDirectory(prefix="hpsearch-postgres-") as at, tempfile.TemporaryDirectory() as folder:
         server = Server(Path(at))
@@ -90,7 +91,8 @@ def main():
                 print(json.dumps({"one": round(one, 3), "four": round(four, 3), "ratio": round(four / one, 2)}))
         finally:
             server.stop()
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -9,6 +9,7 @@ import pytest
 
 from tests.benchmarks import bench_report
 from tests.support import browser
+from tests.support.postgres import missing
 
 FASHION_MNIST = pytest.mark.skipif(
     not Path("/usr/share/datasets/fashion-mnist").is_dir(), reason="the files of Fashion-MNIST are not installed"
@@ -57,6 +58,11 @@ SHORT = {
         browser.NEEDED,
     ),
     "bench_search": (["FOLDER", "--repeats", "2", "--only", "random"], [r"\| small \| random \| \d+"], ()),
+    "bench_postgres": (
+        ["faults", "--points", "16"],
+        [r'"trials": 16, "states": {"COMPLETE": 16}', r'"reports": 1'],
+        [pytest.mark.postgres, pytest.mark.long, pytest.mark.skipif(bool(missing()), reason=missing())],
+    ),
     "bench_sending": (["--pairs", "1", "--points", "1"], [r"\nrows .* sending \d", r"\nclient .* sending \d"], ()),
     "bench_small_spaces": (
         ["--seeds", "1", "--points", "12", "--only", "tpe"],

@@ -99,6 +99,32 @@ def test_a_driver_that_follows_trains_hands_back_and_says_who_reported(postgres,
     assert len({line["metrics"]["pid"] for line in lines if line["event"] == "report"}) > 1
 
 
+@pytest.mark.long
+def test_mlflow_in_the_same_server_has_every_trial_once_whoever_led(postgres, database, drivers, tmp_path):
+    study, gate = SharedStudy(postgres, database), Gate(tmp_path)
+    uri = postgres.create("mlflow").replace("postgresql:", "postgresql+psycopg:")
+    words = search_words(database, "+args.nap=0.01", f"+args.gate={gate.file}", points=6)
+    words = [*(word for word in words if word != "tracker=none"), f'tracker.uri="{uri}"']
+    team = [drivers(words) for _ in range(2)]
+    wait_for(lambda: study.leader and held(study) == 2, said=lambda: [each.said for each in team])
+    gate.open(2)
+    wait_for(lambda: _runs(postgres) >= 3, said=lambda: [each.said for each in team])  # the study's and two trials'
+    next(each for each in team if each.process.pid == study.leader).kill()
+    gate.open(6)
+    (other,) = [each for each in team if each.process.returncode is None]
+    assert other.end() == 0, other.said
+    assert _runs(postgres) == 7
+    scores = "select count(*) from metrics m join runs using (run_uuid) where m.key = 'valid/loss'"
+    assert postgres.rows("mlflow", scores) == [(6,)]
+
+
+def _runs(server):
+    try:
+        return server.rows("mlflow", "select count(*) from runs")[0][0]
+    except Exception:  # MLflow has not made its tables yet
+        return 0
+
+
 def test_what_cannot_work_with_it_is_refused_before_anything_is_created(database, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     words = search_words(database)

@@ -1,5 +1,6 @@
 """A PostgreSQL server of a test's own, that asks for passwords, and drivers that work on a study in it."""
 
+import importlib.util
 import os
 import pwd
 import shutil
@@ -16,6 +17,8 @@ USER, PASSWORD = "tuner", "a-secret-of-tests"
 
 def missing():
     """Why no server can be started here; empty where one can."""
+    if importlib.util.find_spec("psycopg") is None:
+        return "needs psycopg, the extra `postgres`"
     return "" if shutil.which("initdb") and shutil.which("pg_ctl") else "needs PostgreSQL's initdb and pg_ctl"
 
 

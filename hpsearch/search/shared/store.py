@@ -1,15 +1,16 @@
 """Where a study is kept that several drivers work on: `storage=postgres`."""
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+import threading
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from optuna.storages import BaseStorage, JournalStorage
 from optuna.storages.journal import BaseJournalBackend
 
 from hpsearch.base.errors import ConfigError, StorageError, check_float
+from hpsearch.base.files import DATABASE
+from hpsearch.base.intake import json_file
 from hpsearch.base.journal import SEAL, whole_lines
 from hpsearch.search.shared.copied import FolderCopy
 from hpsearch.search.shared.database import Cursor, Database, check_url
@@ -87,21 +88,35 @@ class _CopiedJournal(DriverJournal):
         self._copy.push((JOURNAL_NAME,))
 
 
-class _ReadJournal(BaseJournalBackend):
-    """Optuna's journal of a study in a database, for whoever looks at it while it runs."""
+class ReadDatabase(BaseJournalBackend):
+    """Optuna's journal of a study in a database, for whoever looks at it while its drivers search.
+
+    Args:
+        database: which this one alone uses, from one thread at a time.
+        study: its name; of a search whose ranges were widened Optuna has a study for each of them.
+
+    Raises:
+        StorageError: the database does not answer, or has no study of this name.
+    """
 
     def __init__(self, database: Database, study: str) -> None:
         self._database, self._study = database, study
         self._logs: list[dict[str, Any]] = []
         self._bytes = 0
+        self._lock = threading.Lock()
+        database.open()
+        if not database.run(self._new):
+            database.close()
+            raise StorageError(f"no study '{study}' in {database.url}, or nothing was asked of it yet")
 
     def read_logs(self, log_number_from: int) -> Iterable[dict[str, Any]]:
         """Return the operations from a number on."""
-        for content in self._database.run(self._new):
-            events, length = whole_lines(content)
-            self._bytes += length
-            self._logs += [{name: value for name, value in event.items() if name != SEAL} for event in events]
-        return self._logs[log_number_from:]
+        with self._lock:
+            for content in self._database.run(self._new):
+                events, length = whole_lines(content)
+                self._bytes += length
+                self._logs += [{name: value for name, value in event.items() if name != SEAL} for event in events]
+            return self._logs[log_number_from:]
 
     def _new(self, cursor: Cursor) -> list[bytes]:
         cursor.execute(
@@ -111,34 +126,21 @@ class _ReadJournal(BaseJournalBackend):
         return [content for (content,) in cursor.fetchall()]
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:  # noqa: ARG002 (Optuna's signature)
-        """Refuse to write: the driver that leads the study alone does."""
+        """Refuse.
+
+        Raises:
+            StorageError: always.
+        """
         raise StorageError(f"study '{self._study}' is written by its drivers alone")
 
 
-@contextmanager
-def readable(url: str, study: str) -> Iterator[BaseStorage]:
-    """Open what Optuna knows of a study in a database, to be read while its drivers search.
-
-    Args:
-        url: of the database.
-        study: its name; of a search whose ranges were widened there is a study of Optuna's for each of them.
-
-    Yields:
-        Optuna's storage.
-
-    Raises:
-        StorageError: the database has no study of this name.
-    """
-    database = Database(check_url(url))
+def database_of(folder: Path) -> Database | None:
+    """Return the database that a study's folder is a copy of; None where it is none."""
+    path = folder / DATABASE
+    if not path.is_file():
+        return None
     try:
-        database.open()
-        if not database.run(lambda cursor: _is_there(cursor, study)):
-            raise StorageError(f"no study '{study}' in {url}")
-        yield JournalStorage(_ReadJournal(database, study))
-    finally:
-        database.close()
-
-
-def _is_there(cursor: Cursor, study: str) -> bool:
-    cursor.execute("select 1 from hpsearch.lines where study = %s limit 1", (study,))
-    return cursor.fetchone() is not None
+        url = json_file(path)["url"]
+    except (ValueError, LookupError, TypeError):
+        raise StorageError(f"{path}: does not say which database; remove it, and run the study's command") from None
+    return Database(check_url(str(url)))

@@ -5,7 +5,7 @@ import pytest
 from hpsearch.base.errors import ConfigError, StorageError
 from hpsearch.search.shared.database import Database, check_url
 from hpsearch.search.shared.schema import NUMBER
-from hpsearch.search.shared.store import PostgresStore, readable
+from hpsearch.search.shared.store import PostgresStore, ReadDatabase
 
 URL = "postgresql://me@host/studies"
 
@@ -113,5 +113,5 @@ def test_one_that_stays_away_ends_the_wait(database, postgres):
 
 
 def test_a_study_that_is_not_there_cannot_be_read(database):
-    with pytest.raises(StorageError, match="no study 'nothing'"), readable(database, "nothing"):
-        pass
+    with pytest.raises(StorageError, match="no study 'nothing'"):
+        ReadDatabase(Database(database), "nothing")
