@@ -29,20 +29,20 @@ def faults(folder, server, points, by_model):
     words = search_words(url, "+args.nap=0.05", f"storage.lease_sec={LEASE_SEC}", points=points, **kind)
     began = time.monotonic()
     team = [Driver(folder / f"driver{place}", words) for place in range(4)]
-    wait_for(lambda: study.ended() >= points // 8, 1200, study.ended)
+    wait_for(lambda: study.begun() >= points // 8, 1200, study.begun)
     killed = next(each for each in team if each.process.pid == study.leader)
     killed.kill()
-    said = {"killed at": study.ended()}
-    wait_for(lambda: study.ended() >= points * 3 // 8, 1200, study.ended)
+    said = {"killed at": study.begun()}
+    wait_for(lambda: study.begun() >= points * 3 // 8, 1200, study.begun)
     server.stop()
     server.start()
-    said["restarted at"] = study.ended()
-    wait_for(lambda: study.ended() >= points * 5 // 8, 1200, study.ended)
+    said["restarted at"] = study.begun()
+    wait_for(lambda: study.begun() >= points * 5 // 8, 1200, study.begun)
     term = study.term
     server.stop()
     time.sleep(2 * LEASE_SEC)
     server.start()
-    said["away at"] = study.ended()
+    said["away at"] = study.begun()
     others = [each for each in team if each is not killed]
     codes = [each.end(2400) for each in others]
     assert codes == [0, 0, 0], [each.said[-2000:] for each in others]
