@@ -28,9 +28,15 @@ def folder(tmp_path, monkeypatch):
     pytest.importorskip("ray")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    monkeypatch.setenv("TMPDIR", str(tmp_path / "t"))
-    (tmp_path / "t").mkdir()
     return tmp_path
+
+
+@pytest.fixture
+def temporary(folder, monkeypatch):
+    """The folder of temporary files of a command, which tells its processes from others."""
+    monkeypatch.setenv("TMPDIR", str(folder / "t"))
+    (folder / "t").mkdir()
+    return folder / "t"
 
 
 class Command:
@@ -96,7 +102,7 @@ def nothing_left():
     assert not [link for link in Path("/tmp").glob("hps-*") if not link.exists()]
 
 
-def test_a_cluster_of_its_own_is_closed_and_quiet_and_leaves_nothing(folder):
+def test_a_cluster_of_its_own_is_closed_and_quiet_and_leaves_nothing(temporary):
     command = Command(*STUDY, "trainer.epochs=20")
     (gcs,) = command.until(lambda: processes("gcs/gcs_server"))
     (token,) = command.until(lambda: [*Path(os.environ["TMPDIR"]).glob("*/token")])
@@ -122,7 +128,7 @@ def test_a_cluster_of_its_own_is_closed_and_quiet_and_leaves_nothing(folder):
 
 
 @pytest.mark.parametrize(("sign", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)])
-def test_a_command_that_is_interrupted_or_killed_ends_its_cluster(folder, sign, code):
+def test_a_command_that_is_interrupted_or_killed_ends_its_cluster(temporary, sign, code):
     command = Command(*STUDY, "trainer.epochs=500")
     command.until(lambda: [*Path("studies").glob("*/trials/*/last*")])
     command.process.send_signal(sign)
@@ -163,7 +169,7 @@ def test_a_bad_address_is_refused_in_a_line(folder, address, said):
     assert (code, len(text.splitlines())) == (2, 1)
     assert text.startswith(f"hpsearch: launcher.address = {address}: ")
     assert said in text
-    assert [path.name for path in folder.iterdir()] == ["t", "out"]
+    assert [path.name for path in folder.iterdir()] == ["out"]
 
 
 def test_without_ray_the_command_says_how_to_install_it(folder):
