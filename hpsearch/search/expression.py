@@ -20,7 +20,9 @@ from hpsearch.base.override_parser import Parser
 from hpsearch.base.real import is_finite
 from hpsearch.search.parameter import Parameter, is_plain_choice
 
-_QUOTED_OR_NONE = re.compile(r"""('(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*")|(?<![\w.$/+-])None(?![\w.$/+-])""")
+_QUOTED_OR_NONE = re.compile(
+    r"""(?P<quoted>'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*")|(?<![\w.$/+-])None(?![\w.$/+-])|(?P<space>\s+)""", re.DOTALL
+)
 MAX_RANGE = 1_000_000
 MAX_WHOLE = 2**53  # beyond, not every whole number is a float
 
@@ -80,7 +82,7 @@ def _sweep(expression: Any) -> ChoiceSweep | RangeSweep | IntervalSweep:
     if not isinstance(expression, str):
         raise SpaceError("no search expression; write choice(...), range(...) or interval(...)")
     try:
-        override = _parser().parse_override(f"key={_with_null(' '.join(expression.split()))}")
+        override = _parser().parse_override(f"key={_on_one_line(expression.strip())}")
     except HydraException as error:
         raise SpaceError(_reason(error)) from None
     sweep = override.value()
@@ -91,9 +93,9 @@ def _sweep(expression: Any) -> ChoiceSweep | RangeSweep | IntervalSweep:
     raise SpaceError("no search expression; write choice(...), range(...) or interval(...)")
 
 
-def _with_null(expression: str) -> str:
-    """Return an expression with Hydra's null in place of Python's None, but where that is in quotation marks."""
-    return _QUOTED_OR_NONE.sub(lambda match: match[1] or "null", expression)
+def _on_one_line(expression: str) -> str:
+    """Return an expression with one space for each gap, and Hydra's null for Python's None, but in quotation marks."""
+    return _QUOTED_OR_NONE.sub(lambda match: match["quoted"] or (" " if match["space"] else "null"), expression)
 
 
 def _reason(error: HydraException) -> str:

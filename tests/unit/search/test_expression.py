@@ -4,6 +4,7 @@ import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from hpsearch.base.errors import SpaceError
+from hpsearch.base.grammar import value_text
 from hpsearch.search.expression import parse_parameter
 from hpsearch.search.space import Space
 
@@ -125,3 +126,9 @@ def test_shuffling_is_the_same_every_time():
 def test_a_float_range_is_decoded_to_its_own_numbers():
     parameter = one("range(0, 1, 0.1)")
     assert [parameter.decode(0.1 * i) for i in range(10)] == [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]
+
+
+@pytest.mark.parametrize("text", ["a\nb", "a\tb", "e  f", " x ", "\r\n", "None", "it's None", "日本\n"])
+def test_what_stands_in_quotes_is_left_as_it_is(text):
+    parameter = parse_parameter("x", f"choice( {value_text(text)},\n\tNone , 'b')")
+    assert list(parameter.values or parameter.distribution.choices) == [text, None, "b"]
