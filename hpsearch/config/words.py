@@ -14,6 +14,7 @@ from hpsearch.base.conditions import closing, is_conditional, normal_name, parts
 from hpsearch.base.errors import ConfigError, SpaceError, nearest
 from hpsearch.base.grammar import value_text
 from hpsearch.base.keys import ARGS, SINGLE, UNNAMED
+from hpsearch.base.labels import folder_name
 from hpsearch.base.override_parser import Parser, UnreadableError
 from hpsearch.base.plain import flatten
 from hpsearch.config.suggestions import STUDY_KEYS
@@ -39,7 +40,7 @@ _FOREIGN = r"[^\W\x00-\x7f]"
 _FOREIGN_KEY = re.compile(rf"(?P<sign>[+~]*)(?P<key>[\w.]*{_FOREIGN}[\w.]*)(?P<rest>=.*|)", re.DOTALL)
 _FOREIGN_VALUE = re.compile(rf"(?P<key>[+]*[^=]+)=(?P<value>(?=.*{_FOREIGN})[\w./\\:-]+)")
 _NAME_LENGTH = 80
-_RELATION = re.compile(r"[<>!%*]")
+_LOST_IN_NAME = re.compile(r"[<>!%*]|[^\x00-\x7f]")
 """What two words may differ in alone, and a name cannot hold."""
 
 
@@ -296,11 +297,10 @@ def study_name(words: Words, searched: bool) -> str:
     if words.study is None and not searched:
         return SINGLE
     parts = [re.sub("^~", "no-", text.lstrip("+")) for text in words.given if not _hidden(text)]
-    text = "__".join([words.study or "search", *dict.fromkeys(parts)])
-    name = re.sub(r"[^A-Za-z0-9._-]", "-", text).rstrip("-")
-    if len(name) <= _NAME_LENGTH and not _RELATION.search(text):
-        return name
-    return f"{name[: _NAME_LENGTH - 7]}-{hashlib.sha256(text.encode()).hexdigest()[:6]}"
+    typed = [words.study or "search", *dict.fromkeys(parts)]
+    text = "__".join(typed)
+    whole = len(text) <= _NAME_LENGTH and not _LOST_IN_NAME.search(text)
+    return folder_name(typed, _NAME_LENGTH, "" if whole else hashlib.sha256(text.encode()).hexdigest()[:6])
 
 
 def _hidden(text: str) -> bool:

@@ -8,12 +8,14 @@ from hpsearch.base.errors import ConfigError
 from hpsearch.base.files import is_file
 from hpsearch.base.grammar import value_text
 from hpsearch.base.keys import ARGS
+from hpsearch.base.labels import folder_name
 from hpsearch.base.plain import stable_hash
 from hpsearch.config.words import is_sweep, parse_word
 from hpsearch.trial.command import as_text
 
 USAGE = "python -m hpsearch run 'lr=tag(log, interval(1e-4, 1))' --points 40 -- python train.py --epochs 5"
 
+_NAME_LENGTH = 87
 _EPOCHS = re.compile(r"(?:^| )(?:--)?(?:n_|num_|max_|num-|max-)?epochs[= ](\d+)(?= |$)")
 
 
@@ -89,7 +91,9 @@ def _space_word(word: str) -> str:
 
 
 def study_name(command: Sequence[str], sweeps: Sequence[str], ours: Sequence[str]) -> str:
-    """Return the name of a study: the program, what is searched, and a digest of all of it but how much to run.
+    """Return the name of a study: the program, what is searched, what is set, and a digest of all of it.
+
+    How much to run, and where, is no part of it.
 
     Args:
         command: of the program.
@@ -103,5 +107,5 @@ def study_name(command: Sequence[str], sweeps: Sequence[str], ours: Sequence[str
         if parse_word(word).key.partition(".")[0] not in ("budget", "launcher", "tracker", "storage")
     ]
     digest = stable_hash({"command": list(command), "words": [*sweeps, *told]})[:6]
-    text = "__".join([program_name(command), *keys])[:80]
-    return f"{''.join(sign if sign.isalnum() or sign in '._-' else '-' for sign in text)}-{digest}"
+    typed = [word.lstrip("+") for word in told if not word.lstrip("+").startswith("study=")]
+    return folder_name([program_name(command), *keys, *typed], _NAME_LENGTH, digest)

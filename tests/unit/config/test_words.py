@@ -1,5 +1,6 @@
 """What a command line's words mean before Hydra sees them."""
 
+import re
 import subprocess
 import sys
 
@@ -114,6 +115,22 @@ def test_words_that_differ_in_a_relation_alone_are_different_studies():
     words = ["space[n>=3].k=choice(1)", "space[n<=3].k=choice(1)", "space.where=[n < k]", "space.where=[n > k]"]
     names = {study_name(sort_words(["+study=s", word]), searched=True) for word in words}
     assert len(names) == 4
+
+
+def test_a_long_name_keeps_what_was_typed_last_and_has_the_digest_at_its_end():
+    long = f"space.optimizer.lr=choice({','.join(map(str, range(40)))})"
+    names = [
+        study_name(sort_words(["+study=s", long, f"trainer.epochs={n}", "model.hidden=[64,64]"]), searched=True)
+        for n in (2, 3)
+    ]
+    assert all(70 < len(name) <= 80 for name in names)
+    assert all("__trainer.epochs-" + digit + "__" in name for name, digit in zip(names, "23", strict=True))
+    assert all(re.fullmatch(r"s__space\.optimizer.*\.\..*-[0-9a-f]{6}", name) for name in names)
+
+
+def test_names_in_other_letters_are_different_studies():
+    names = {study_name(sort_words(["+study=s", f"data.path={word}"]), searched=True) for word in ("'да'", "'не'")}
+    assert len(names) == 2
 
 
 def test_a_long_name_is_cut_and_stays_unique():

@@ -23,7 +23,9 @@ def test_a_sweep_is_an_argument_and_any_other_word_is_ours(tmp_path, monkeypatch
         "study.seeds=3", "objective.metric=acc", "budget.points=7",
     ]  # fmt: skip
     composition = compose(words)
-    assert composition.study_name.startswith("my-train__lr__net.width-") and set(composition.space) == {
+    assert composition.study_name.startswith("my-train__lr__net.width__study.seeds-3__objective.metric-acc-") and set(
+        composition.space
+    ) == {
         "args.lr",
         "args.net.width",
     }
