@@ -1,13 +1,12 @@
 """How numbers and hyperparameters are written on the terminal, in sentences, tables and figures."""
 
 import math
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from hpsearch.base.digits import ALONE, BOUND, Digits
 from hpsearch.base.keys import ARGS
 from hpsearch.base.types import BestPoint, TrialState
 
@@ -33,38 +32,43 @@ def minus(text: str) -> str:
     return f"{MINUS}{text[1:]}" if text.startswith("-") else text
 
 
-def number(value: Any) -> str:
-    """Write a value for people: three significant digits, whole numbers in full, other things as they are.
+def number(value: Any, digits: Digits = ALONE) -> str:
+    """Write a value for people: as many digits as tell it apart, whole numbers in full, other things as they are.
 
     Args:
         value: a number, or any other hyperparameter value.
+        digits: of what stands beside it.
 
     Returns:
-        ``0.00316``, ``1024``, ``−0.5``, ``relu``, ``true``, ``[linear, cosine]``; ``none`` for None.
+        ``0.00316``, ``0.9995``, ``1024``, ``−0.5``, ``relu``, ``true``, ``[linear, cosine]``; ``none`` for None.
     """
-    text = plain_number(value)
+    text = plain_number(value, digits)
     return minus(text) if isinstance(value, int | float) else text
 
 
-def plain_number(value: Any) -> str:
+def plain_number(value: Any, digits: Digits = ALONE) -> str:
     """Write a value as `number` does, with the hyphen of ASCII: for commands, tables of values and names."""
-    if value is None:
-        return "none"
-    if isinstance(value, bool):
-        return str(value).lower()
     if isinstance(value, list | tuple) and any(isinstance(item, str | dict) for item in value):
         return f"[{', '.join(map(plain_number, value))}]"
     if isinstance(value, dict):
         return f"{{{', '.join(f'{name}: {plain_number(item)}' for name, item in value.items())}}}"
-    if not isinstance(value, int | float):
-        return str(value)
-    if isinstance(value, int) and abs(value) > sys.float_info.max:
-        return f"{Decimal(value):.2e}"
-    if not math.isfinite(value):
-        return str(float(value))
-    if value == round(value) and abs(value) < 1e6:
-        return str(round(value))
-    return f"{value:.0f}" if 1000 <= abs(value) < 1e6 else f"{value:.3g}"
+    if isinstance(value, str) and digits is ALONE:
+        return value
+    return digits.text(value)
+
+
+def exact(value: Any) -> str:
+    """Write a value as `number` does, a number with all of its digits."""
+    if not isinstance(value, float) or not math.isfinite(value):
+        return number(value)
+    text = f"{value:.12g}"
+    return minus(text if float(text) == value else repr(value))
+
+
+def typed(value: Any) -> str:
+    """Write a value as `plain_number` does, a number of up to 12 digits as it is: somebody or a grid chose it."""
+    text = f"{value:.12g}" if isinstance(value, float) else ""
+    return text if text and float(text) == value else plain_number(value)
 
 
 def epoch_text(epoch: float) -> str:
@@ -95,10 +99,19 @@ class Precision:
 
 
 def precision(mean: float, sd: float | None = None) -> Precision:
-    """Return how a mean is written with its spread: so that the first digit of `sd` and three of `mean` are seen."""
+    """Return how a mean is written with its spread: so that the first digit of `sd` and three of `mean` are seen.
+
+    What is below 1, as a share of the samples may be, is not written as 1.
+    """
+    least = max(3 - _magnitude(mean), _below_bound(mean)) if 0.9 < mean < BOUND else 3 - _magnitude(mean)
     if sd is None or not math.isfinite(sd) or sd <= 0:
-        return _precision(mean, 3 - _magnitude(mean))
-    return _precision(mean or sd, max(3 - _magnitude(mean), 1 - _magnitude(sd)))
+        return _precision(mean, least)
+    return _precision(mean or sd, max(least, 1 - _magnitude(sd)))
+
+
+def _below_bound(value: float) -> int:
+    """Return the decimals without which a number just below 1 is written as 1."""
+    return next((n for n in range(3, 16) if float(f"{value:.{n}f}") < BOUND), 3)
 
 
 def interval_precision(low: float, high: float) -> Precision:
@@ -165,22 +178,52 @@ def bare(key: str) -> str:
     return key.removeprefix(f"{ARGS}.")
 
 
-def setting(key: str, value: Any) -> str:
+class Setting(dict[str, Any]):
+    """The hyperparameters of a point, by dotted key.
+
+    Args:
+        params: their values.
+        digits: how each is told from the values that other points have; one that is not there stands alone.
+    """
+
+    def __init__(
+        self, params: Mapping[str, Any] | Iterable[tuple[str, Any]] = (), digits: Mapping[str, Digits] | None = None
+    ) -> None:
+        super().__init__(params)
+        self.digits = digits or {}
+
+    def without(self, keys: Iterable[str]) -> "Setting":
+        """Return the same without some keys."""
+        return Setting({key: value for key, value in self.items() if key not in set(keys)}, self.digits)
+
+
+def written(params: Mapping[str, Any]) -> dict[str, str]:
+    """Return the values of a point as `number` writes them, each told from those of other points."""
+    digits = _digits(params)
+    return {key: number(value, digits.get(key, ALONE)) for key, value in params.items()}
+
+
+def setting(key: str, value: Any, digits: Digits = ALONE) -> str:
     """Write one hyperparameter and its value as a noun phrase: ``a learning rate of 0.1``, ``model.act = relu``."""
-    if key in _QUANTITIES:
-        return f"a {_QUANTITIES[key]} of {number(value)}"
-    return f"{label(key)} = {number(value)}"
+    text = number(value, digits)
+    return f"a {_QUANTITIES[key]} of {text}" if key in _QUANTITIES else f"{label(key)} = {text}"
 
 
 def settings(params: Mapping[str, Any]) -> str:
     """Write a point on one line: ``learning rate 0.1, momentum 0.9``."""
-    words = (f"{label(k)} {number(v)}" if k in _QUANTITIES else f"{label(k)} = {number(v)}" for k, v in params.items())
-    return ", ".join(words)
+    texts = written(params).items()
+    return ", ".join(f"{label(k)} {text}" if k in _QUANTITIES else f"{label(k)} = {text}" for k, text in texts)
 
 
 def assignments(params: Mapping[str, Any]) -> str:
     """Write a point as a command line does, its numbers as short as in sentences: ``optimizer.lr=0.215 model=mlp``."""
-    return " ".join(f"{bare(key)}={'null' if value is None else plain_number(value)}" for key, value in params.items())
+    digits = _digits(params)
+    texts = ((k, "null" if v is None else plain_number(v, digits.get(k, ALONE))) for k, v in params.items())
+    return " ".join(f"{bare(key)}={text}" for key, text in texts)
+
+
+def _digits(params: Mapping[str, Any]) -> Mapping[str, Digits]:
+    return params.digits if isinstance(params, Setting) else {}
 
 
 def best_score(best: BestPoint) -> str:

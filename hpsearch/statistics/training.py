@@ -35,6 +35,7 @@ class Course:
     Attributes:
         diverged: whether its loss ran away.
         losses: training loss by epoch, as it is minimized.
+        epochs: of the losses, as many; empty: 1, 2, 3, ...
         first: training loss of the first update, else of the first epoch.
         valid: validation loss at the end.
         untrained: validation loss before training.
@@ -49,6 +50,7 @@ class Course:
 
     diverged: bool = False
     losses: tuple[float, ...] = ()
+    epochs: tuple[float, ...] = ()
     first: float = math.nan
     valid: float = math.nan
     untrained: float = math.nan
@@ -178,15 +180,21 @@ def verdicts(
 
 def has_moved_and_stopped(run: Course) -> bool:
     """Return whether a run's updates add up to the size of its weights (`MOVED`) and its loss falls no more."""
-    return run.path >= MOVED and has_stopped(run.losses)
+    return run.path >= MOVED and has_stopped(run.losses, run.epochs)
 
 
-def has_stopped(losses: Sequence[float]) -> bool:
-    """Return whether a curve no longer falls: a line through its last half falls by `STOPPED` of its level or less."""
+def has_stopped(losses: Sequence[float], epochs: Sequence[float] = ()) -> bool:
+    """Return whether a curve no longer falls: a line through its last half falls by `STOPPED` of its level or less.
+
+    Args:
+        losses: the values of the curve.
+        epochs: where they lie; empty: 1, 2, 3, ...
+    """
     if len(losses) < FEWEST:
         return False
-    part = np.asarray(losses[-max(3, len(losses) // 2) :], dtype=np.float64)
-    fall = -float(np.polyfit(np.arange(len(part)), part, 1)[0]) * (len(part) - 1)
+    kept = max(3, len(losses) // 2)
+    part, x = (np.asarray(values[-kept:], dtype=np.float64) for values in (losses, epochs or range(len(losses))))
+    fall = -float(np.polyfit(x - x[0], part, 1)[0]) * float(x[-1] - x[0])
     return fall <= STOPPED * abs(float(part.mean()))
 
 

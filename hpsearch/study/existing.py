@@ -128,6 +128,7 @@ def comparison(first: str, second: str) -> "tuple[list[TrialTable], list[str], A
         ConfigError: both are the same study. One that is a recipe is refused as well.
     """
     from hpsearch.reports.ablation.arm_by_arm import arm_by_arm, shared_figure, shared_table, told
+    from hpsearch.reports.comparison.names import names_of
     from hpsearch.reports.comparison.page import Added
     from hpsearch.reports.summary.numbers import find
     from hpsearch.reports.summary.sentences import answer
@@ -139,7 +140,7 @@ def comparison(first: str, second: str) -> "tuple[list[TrialTable], list[str], A
     tables, answers = [one.table, other.table], [answer(each.summary, each.importance) for each in (one, other)]
     shared, added = arm_by_arm(*tables), None
     if shared:
-        names, objective = (one.table.name, other.table.name), one.summary.objective
+        names, objective = names_of(tables), one.summary.objective
         figure = shared_figure(shared, *names, objective.metric)
         added = Added(told(shared, *names), shared_table(shared, *names, objective), (figure,) if figure else ())
     return tables, answers, added

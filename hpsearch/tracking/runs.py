@@ -13,10 +13,11 @@ from hpsearch.base.epochs import evaluated_between_epochs
 from hpsearch.base.formats import FORMAT, TAG, untagged
 from hpsearch.base.journal import Event
 from hpsearch.base.keys import UNNAMED
-from hpsearch.base.lacking import of_command
+from hpsearch.base.labels import shorten
 from hpsearch.base.markdown import markdown_text
 from hpsearch.base.plain import flatten
 from hpsearch.base.types import TrialState
+from hpsearch.base.words import typed
 from hpsearch.tracking.events import RENEWING, TrialFold, TrialRecord, check_command, replay_command
 from hpsearch.tracking.names import (
     END,
@@ -168,8 +169,11 @@ def trial_params(record: TrialRecord) -> dict[str, str]:
 
 def trial_name(record: TrialRecord) -> str:
     """Return a run name that says what the trial is: ``3/1 lr=0.1``."""
-    words = (f"{key.rsplit('.', 1)[-1]}={short(value, 3)}" for key, value in record.params.items())
-    return " ".join([str(record.id), *words])[:120]
+    words = (
+        f"{key.rsplit('.', 1)[-1]}={typed(value) if isinstance(value, float) else short(value)}"
+        for key, value in record.params.items()
+    )
+    return shorten(" ".join([str(record.id), *words]), 120)
 
 
 def trial_tags(study: str, trail: Trail) -> dict[str, str]:
@@ -190,8 +194,7 @@ def trial_tags(study: str, trail: Trail) -> dict[str, str]:
     if trail.nonfinite:
         readable["nonfinite"] = short(trail.nonfinite)
     kept = {field.name: getattr(record, field.name) for field in fields(record) if field.name not in ELSEWHERE}
-    kept |= {"nonfinite": trail.nonfinite, "names": trail.names, "config": of_command(record.config)}
-    return {**readable, **chunks(kept)}
+    return {**readable, **chunks({**kept, "nonfinite": trail.nonfinite, "names": trail.names})}
 
 
 def replay_tag(study: str, record: TrialRecord) -> str:

@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from hpsearch.base.borrowed import environment, quiet, still_quiet, unheard
 from hpsearch.base.cache import has_home
 from hpsearch.base.errors import StorageError
 from hpsearch.base.files import replacement
 from hpsearch.base.leftovers import remove_lock, sweep_once
 from hpsearch.base.passwords import without_password
-from hpsearch.tracking.mlflow_internals import SPEAK, UNVERIFIED, schema_head, sqlite_uri
+from hpsearch.tracking.mlflow_internals import schema_head, silence, sqlite_uri
 from hpsearch.tracking.moved import follow
 from hpsearch.tracking.template import write_empty_store
 
@@ -30,7 +29,6 @@ ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
-    "MLFLOW_HTTP_REQUEST_BACKOFF_JITTER": "0",  # it would draw from the generator that trials draw from
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
@@ -43,23 +41,16 @@ _LONGEST = 504
 """Bytes of the path of a database: SQLite takes 512, and names a journal beside it."""
 
 
-@contextmanager
-def settings(timeout_sec: float = 10.0) -> Iterator[None]:
-    """Let MLflow be silent inside the block, and quick to give up on a server; what the user has set stays.
+def set_environment(timeout_sec: float = 10.0) -> None:
+    """Make MLflow in this process silent, and quick to give up on a server; what the user has set stays.
 
     MLflow cannot be imported where a user has no home, as in a container without a line for the user: there it gets one
     that is not there.
-
-    Args:
-        timeout_sec: of one request.
-
-    Yields:
-        Nothing.
     """
-    home = {} if has_home() else {"HOME": _NO_HOME}
-    timeout = {"MLFLOW_HTTP_REQUEST_TIMEOUT": str(max(1, round(timeout_sec)))}
-    with environment({**ENVIRONMENT, **timeout, **home}), quiet(SPEAK), unheard(UNVERIFIED):
-        yield
+    if not has_home():
+        os.environ["HOME"] = _NO_HOME
+    for name, value in {**ENVIRONMENT, "MLFLOW_HTTP_REQUEST_TIMEOUT": str(max(1, round(timeout_sec)))}.items():
+        os.environ.setdefault(name, value)
 
 
 def store_uri(uri: str | None) -> str:
@@ -115,8 +106,7 @@ def one_line_errors(uri: str) -> Iterator[None]:
         StorageError: the store did not do what it was asked for.
     """
     try:
-        with settings():
-            yield
+        yield
     except StorageError:
         raise
     except Exception as error:  # MLflow raises whatever its HTTP and SQL layers raise
@@ -261,19 +251,20 @@ def _filled(path: Path) -> bool:
 
 
 def _build(path: Path, artifacts: Path) -> None:
+    set_environment()
     sweep_once(path.parent)
-    with replacement(path) as temporary, settings():
+    with replacement(path) as temporary:
         write_empty_store(temporary, (artifacts / "Default").as_uri())
 
 
 def connect(uri: str, artifacts: Path) -> "MlflowClient":
     """Return a client of a store, which is created when it is embedded and not there yet."""
-    with settings():
-        from mlflow import MlflowClient
+    set_environment()
+    from mlflow import MlflowClient
 
-        still_quiet(SPEAK)
-        create_store(uri, artifacts)
-        return MlflowClient(tracking_uri=uri)
+    silence()
+    create_store(uri, artifacts)
+    return MlflowClient(tracking_uri=uri)
 
 
 def search(client: "MlflowClient", experiment: str, query: str = "") -> "list[Run]":

@@ -52,7 +52,8 @@ def serve(
         return 0
     found = links(address, artifacts, study, uid)
     port = free_port(port)
-    before = {number: signal.signal(number, signal.default_int_handler) for number in platform.stop_signals()}
+    for number in platform.stop_signals():
+        signal.signal(number, signal.default_int_handler)
     try:
         with server(address, artifacts, port) as process:
             _print_links(f"http://{HOST}:{port}", found)
@@ -60,9 +61,6 @@ def serve(
             return process.wait()
     except KeyboardInterrupt:
         return 0
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def links(

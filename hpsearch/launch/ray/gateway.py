@@ -57,9 +57,7 @@ class Gateway:
         self._connection, theirs = Pipe()
         self._process = self._start(theirs)
         theirs.close()
-        inner = Path(self._temporary.name, "ray")  # Ray opens its folder to all, so it lies in one that is closed
-        inner.mkdir()
-        self._link = _short_link(inner)
+        self._link = _short_link(self._temporary.name)
         self.tell(make_opening(str(self._link)))
         self._reader = start_thread(self._read, name="gateway")
 
@@ -184,7 +182,7 @@ class Gateway:
         return "\n".join([f"the process that speaks with Ray {how}", *last])
 
 
-def _short_link(folder: Path) -> Path:
+def _short_link(folder: str) -> Path:
     """Return a short name for a folder, in which Ray makes sockets: their names have at most 107 characters."""
     short = Path(tempfile.gettempdir())
     short = short if len(str(short)) < len("/var/tmp/") else Path("/tmp")

@@ -12,7 +12,7 @@ from hpsearch.reports.ablation.figures.differences import differences_figure
 from hpsearch.reports.ablation.tables import COMPARED, STRENGTH, against, strength
 from hpsearch.reports.ablation.tuning import nuisance_of
 from hpsearch.reports.kit.canvas import Drawn
-from hpsearch.reports.kit.cells import NONE, Cell
+from hpsearch.reports.kit.cells import Cell
 from hpsearch.reports.kit.points import objective_of
 from hpsearch.reports.kit.tables import Table, as_table
 
@@ -72,7 +72,7 @@ def shared_table(shared: Sequence[SharedArm], first: str, second: str, objective
     rows = []
     for each in shared:
         arms, own = (each.first, each.second), each.difference
-        given = [setting(arm.nuisance[key]) if key in arm.nuisance else NONE for key in nuisance for arm in arms]
+        given = [setting(arm.nuisance, key) for key in nuisance for arm in arms]
         pairs = Cell(str(own.difference.n), own.difference.n)
         scores = [mean(arm.score) for arm in arms]
         gap, interval, p = against(own)

@@ -1,9 +1,12 @@
 """The arms of an ablation: the cells of the grid of its factors, each with its replicates."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from hpsearch.base.digits import SAME
+from hpsearch.base.printed import on_one_line
 from hpsearch.base.types import TrialState, TrialTable
 from hpsearch.base.words import label, plain_number, settings
 from hpsearch.reports.kit.ends import End, ends_by_point, last_scores
@@ -173,10 +176,14 @@ def name_of(levels: Mapping[str, Any]) -> str:
 
 
 def level(value: Any) -> str:
-    """Write one level of a factor: with three digits where they give it back, else with as many as it has, up to 12."""
+    """Write one level of a factor: with as many digits as it has, those of rounding left out."""
     text = plain_number(value)
-    numeric = isinstance(value, int | float) and not isinstance(value, bool)
-    return f"{value:.12g}" if numeric and float(text) != value else text
+    if isinstance(value, str):
+        return on_one_line(value)
+    if not isinstance(value, float) or not math.isfinite(value) or float(text) == value:
+        return text
+    longer = f"{value:.12g}"
+    return longer if math.isclose(float(longer), value, rel_tol=SAME) else repr(value)
 
 
 def _arm(
@@ -193,7 +200,7 @@ def _arm(
         point=point.point,
         name=name_of(levels),
         levels=levels,
-        nuisance={key: value for key, value in point.params.items() if key not in keys},
+        nuisance=point.params.without(keys),
         replicates=point.replicates,
         score=_estimate(point.scores, point.known),
         test=_estimate(found, intervals.known(point.point, places, found, "test")) if found else None,

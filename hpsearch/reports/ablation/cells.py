@@ -17,9 +17,9 @@ def mean(found: Estimate) -> Cell:
     return Cell(words.score(found.mean, found.sd).split(" ")[0], found.mean) if found.n else NONE
 
 
-def setting(value: Any) -> Cell:
-    """Return a tuned value: three digits of a number."""
-    return Cell(words.number(value), sorts(value))
+def setting(params: Mapping[str, Any], key: str) -> Cell:
+    """Return a tuned value, told from those of other points; a dash where it was not tuned."""
+    return Cell(words.written(params)[key], sorts(params[key])) if key in params else NONE
 
 
 def sorts(value: Any) -> float | None:

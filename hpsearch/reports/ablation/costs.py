@@ -138,12 +138,14 @@ def trainings_of(table: TrialTable, metric: str) -> dict[int, list[Training]]:
     rows = table.curves
     if metric not in rows or not len(rows):
         return {}
-    rows = rows[(rows["epoch"] > 0) & rows[metric].notna()].sort_values(["point", "seed", "fold", "epoch"])
+    rows = rows[rows["epoch"] > 0].sort_values(["point", "seed", "fold", "epoch"])
     ended = table.trials[["point", "seed", "fold", "state", "reason"]].itertuples(index=False)
     broke = {(int(t.point), int(t.seed), int(t.fold)) for t in ended if diverged(t.state, t.reason)}
     whole = _updates_of_an_epoch(table)
     trainings: dict[int, list[Training]] = {}
     for key, epochs in rows.groupby(["point", "seed", "fold"], sort=True):
+        if not epochs[metric].notna().any():
+            continue
         point, seed, fold = (int(part) for part in key)
         training = _training((seed, fold), epochs, metric, (point, seed, fold) in broke, whole.get((point, seed, fold)))
         trainings.setdefault(point, []).append(training)
@@ -226,10 +228,13 @@ def _updates_of_an_epoch(table: TrialTable) -> dict[tuple[int, int, int], int]:
 def _training(
     replicate: tuple[int, int], rows: "pd.DataFrame", metric: str, diverged: bool, whole: int | None
 ) -> Training:
+    known = rows[metric].notna().to_numpy()
     columns = (rows["epoch"], rows["step"], rows[metric])
-    epochs, updates, values = (tuple(map(float, column)) for column in columns)
-    spent = np.cumsum(_seconds_between(epochs, rows["epoch_sec"])) if "epoch_sec" in rows else None
-    seconds = (math.nan,) * len(epochs) if spent is None else tuple(spent.tolist())
+    epochs, updates, values = (tuple(map(float, column[known])) for column in columns)
+    spent = np.full(len(rows), math.nan)
+    if "epoch_sec" in rows:
+        spent = np.cumsum(_seconds_between([float(epoch) for epoch in rows["epoch"]], rows["epoch_sec"]))
+    seconds = tuple(spent[known].tolist())
     return Training(replicate, _passes(epochs, updates, whole), updates, seconds, values, diverged)
 
 

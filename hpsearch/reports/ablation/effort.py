@@ -65,4 +65,4 @@ def unequal_effort(nuisance: Nuisance) -> list[str]:
 
 def _at_edge(search: ArmSearch, key: str, side: str) -> str:
     end = "lowest" if side == "low" else "highest"
-    return f"{words.label(key)} {words.number(search.params[key])} of {search.arm}, the {end}"
+    return f"{words.label(key)} {words.written(search.params)[key]} of {search.arm}, the {end}"

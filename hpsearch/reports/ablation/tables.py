@@ -49,7 +49,7 @@ def arm_rows(found: Ablation) -> Cells:
     rows = []
     for arm in found.arms:
         cells = [Cell(level(arm.levels[factor.key]), sorts(arm.levels[factor.key])) for factor in found.factors]
-        cells += [setting(arm.nuisance[key]) if key in arm.nuisance else NONE for key in nuisance]
+        cells += [setting(arm.nuisance, key) for key in nuisance]
         cells += [count(arm.score.n)]
         cells += [Cell(f"{arm.trained} of {arm.trained + arm.lost}", arm.trained)] if parted else []
         cells += [NONE, NONE, NONE] if arm.lost else evidence(arm.score)
@@ -191,7 +191,7 @@ def tuning_rows(found: Ablation) -> Cells:
     return names, [
         (
             Cell(each.arm),
-            *(setting(each.params[key]) if key in each.params else NONE for key in keys),
+            *(setting(each.params, key) for key in keys),
             NONE if each.mean is None else Cell(words.score(each.mean), each.mean),
             NONE if (own := _smoothed(each)) is None else Cell(words.score(own), own),
             count(len(each.tried)),

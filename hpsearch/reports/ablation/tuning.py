@@ -8,6 +8,7 @@ from hpsearch.base.columns import metric_column
 from hpsearch.base.conditions import flat_entries, split_name
 from hpsearch.base.keys import HELD
 from hpsearch.base.types import Objective, TrialState, TrialTable
+from hpsearch.base.words import Setting
 from hpsearch.reports.ablation.arms import Arm, ablation_options, name_of
 from hpsearch.reports.ablation.choice import chosen, judged_by_updates, smoothed_means
 from hpsearch.reports.ablation.costs import trainings_of
@@ -37,7 +38,7 @@ class TriedSetting:
         trains: of each of its trials whether it trains; None where that is not known.
     """
 
-    params: Mapping[str, Any]
+    params: Setting
     mean: float | None
     diverged: bool
     stable: bool | None = None
@@ -62,7 +63,7 @@ class ArmSearch:
 
     arm: str
     levels: Mapping[str, Any]
-    params: Mapping[str, Any]
+    params: Setting
     mean: float | None
     seeds: int
     at_edge: Mapping[str, str]
@@ -191,7 +192,7 @@ def _search(
     smoothed = smoothed_means(by, [axis for axis in axes if axis.key not in factors], stable)
     choice = chosen(by, smoothed, objective)
     best = next((point for point in points if choice is not None and point.point == choice.point), None)
-    params = {} if best is None else {k: v for k, v in best.params.items() if k not in factors}
+    params = Setting() if best is None else best.params.without(factors)
     scored = smoothed if by is points else {}
     return ArmSearch(
         arm=name,
@@ -212,7 +213,7 @@ def _tried(
     trains: Mapping[int, tuple[bool | None, ...]],
 ) -> TriedSetting:
     return TriedSetting(
-        params={key: value for key, value in point.params.items() if key not in factors},
+        params=point.params.without(factors),
         mean=point.mean,
         diverged=point.diverged > 0,
         stable=stable.get(point.point),

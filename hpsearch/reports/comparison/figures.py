@@ -13,13 +13,13 @@ from hpsearch.reports.kit.canvas import (
     draw,
     escape,
     parameter_axis,
-    shorten,
     switched,
 )
 from hpsearch.reports.kit.curves import STEP_LOSSES, curves_of, metrics_of
 from hpsearch.reports.kit.figure import Figure
 from hpsearch.reports.kit.lanes import lane_traces
-from hpsearch.reports.kit.marks import band_traces, curve_axes, hover, score_axis
+from hpsearch.reports.kit.lines import Spot, curve_axes, lost_trace, mean_traces
+from hpsearch.reports.kit.marks import hover, score_axis
 from hpsearch.reports.kit.points import Results
 from hpsearch.reports.kit.space import Axis
 
@@ -28,11 +28,12 @@ STYLES = ((theme.BLUE, theme.BLUE_WASH, "solid", "circle"), (theme.RED, theme.RE
 _METRICS = 8
 
 
-def best_figure(studies: Sequence[Results]) -> Figure:
+def best_figure(studies: Sequence[Results], names: Sequence[str]) -> Figure:
     """Draw each study's best point: every seed, the mean and its interval.
 
     Args:
         studies: of two studies with the same objective.
+        names: what they are called, see `hpsearch.reports.comparison.names`.
 
     Returns:
         The figure, a lane per study.
@@ -45,31 +46,33 @@ def best_figure(studies: Sequence[Results]) -> Figure:
             traces += lane_traces(
                 lane, best.scores, best.replicates, mean, best.interval, hover_text, colour, (symbol, symbol), size=13
             )
-    names = [escape(shorten(study.name, 30)) for study in studies]
-    y = axis_style("", tickvals=[0, 1], ticktext=names, range=[1.6, -0.6], tickfont={"color": theme.INK})
+    y = axis_style(
+        "", tickvals=[0, 1], ticktext=list(map(escape, names)), range=[1.6, -0.6], tickfont={"color": theme.INK}
+    )
     layout = {"xaxis": axis_style(studies[0].objective.metric), "yaxis": y, "height": 280}
     told = "; ".join(f"{s.name} {score(s.best.mean, s.best.sd)}" for s in studies if s.best is not None)
     return draw(traces, layout, f"Dot plot of the best point of each study, seed by seed: {told}.")
 
 
-def overlay_figure(studies: Sequence[Results], axis: Axis) -> Figure:
+def overlay_figure(studies: Sequence[Results], names: Sequence[str], axis: Axis) -> Figure:
     """Draw the scores of both studies along a hyperparameter that both searched.
 
     Args:
         studies: of two studies with the same objective.
+        names: what they are called.
         axis: the hyperparameter, with the values of both.
 
     Returns:
         The figure: means over seeds with bars of one sd.
     """
     traces: list[Trace] = []
-    for study, (colour, _, dash, symbol) in zip(studies, STYLES, strict=True):
+    for study, name, (colour, _, dash, symbol) in zip(studies, names, STYLES, strict=True):
         done = [p for p in study.points if p.mean is not None and axis.key in p.params]
         done.sort(key=lambda p: coordinate(axis, p.params[axis.key]))
         line = len(study.axes) == 1 and axis.numeric
         traces.append({
             **MARKS,
-            "name": escape(shorten(study.name, 40)),
+            "name": escape(name),
             "mode": "lines+markers" if line else "markers",
             "x": [coordinate(axis, p.params[axis.key]) for p in done],
             "y": [p.mean for p in done],
@@ -80,16 +83,17 @@ def overlay_figure(studies: Sequence[Results], axis: Axis) -> Figure:
         })
     scores = [s for study in studies for p in study.points for s in p.scores]
     layout = {"xaxis": parameter_axis(axis), "yaxis": score_axis(studies[0], scores)}
-    names = " and ".join(study.name for study in studies)
-    return draw(traces, layout, f"{studies[0].objective.metric} against {axis.name} of {names}.")
+    told = " and ".join(names)
+    return draw(traces, layout, f"{studies[0].objective.metric} against {axis.name} of {told}.")
 
 
-def best_curves_figure(tables: Sequence[TrialTable], studies: Sequence[Results]) -> Figure | None:
+def best_curves_figure(tables: Sequence[TrialTable], studies: Sequence[Results], names: Sequence[str]) -> Figure | None:
     """Draw the learning curves of both best points, the mean over seeds with a band of one sd.
 
     Args:
         tables: of the two studies.
         studies: their results.
+        names: what they are called.
 
     Returns:
         The figure with a menu for the metric; None where they share none.
@@ -98,16 +102,22 @@ def best_curves_figure(tables: Sequence[TrialTable], studies: Sequence[Results])
     metrics = [m for m in first if m in second and m not in STEP_LOSSES][:_METRICS]
     if not metrics:
         return None
-    by_metric = [(metric, _metric_traces(metric, tables, studies)) for metric in metrics]
+    by_metric = [(metric, _metric_traces(metric, tables, studies, names)) for metric in metrics]
     views = [(escape(metric), traces, curve_axes(metric, traces)) for metric, traces in by_metric]
     traces, layout = switched("Metric", views)
-    names = " and ".join(study.name for study in studies)
-    return draw(traces, layout, f"Line chart of {metrics[0]} over epochs of the best points of {names}.")
+    told = " and ".join(names)
+    return draw(traces, layout, f"Line chart of {metrics[0]} over epochs of the best points of {told}.")
 
 
-def _metric_traces(metric: str, tables: Sequence[TrialTable], studies: Sequence[Results]) -> list[Trace]:
+def _metric_traces(
+    metric: str, tables: Sequence[TrialTable], studies: Sequence[Results], names: Sequence[str]
+) -> list[Trace]:
     traces: list[Trace] = []
-    for table, study, style in zip(tables, studies, STYLES, strict=True):
+    spots: list[Spot] = []
+    for table, study, name, style in zip(tables, studies, names, STYLES, strict=True):
         curves = [c for c in curves_of(table, metric) if study.quoted and c.point == study.quoted.point]
-        traces += band_traces(curves, study.name, *style[:3]) if curves else []
-    return traces
+        if curves:
+            found = mean_traces(curves, name, *style[:3])
+            traces += [*found.band, found.line, *found.dots]
+            spots += found.spots
+    return [*traces, *lost_trace(spots)]

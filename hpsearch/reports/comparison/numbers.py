@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from hpsearch.base import words
 from hpsearch.base.replicates import NO_SEEDS
 from hpsearch.base.types import TrialTable
+from hpsearch.reports.comparison.names import codes_of
 from hpsearch.reports.kit.evidence import StudyIntervals, by_seed
 from hpsearch.reports.kit.points import Point, Results
 from hpsearch.reports.kit.texts import signed_interval
@@ -155,11 +156,6 @@ def doubts(comparison: Comparison, tables: Sequence[TrialTable], one: Results, o
     if not comparison.paired:
         lines.append("They share too few seeds, so that the difference cannot be taken seed by seed.")
     return lines
-
-
-def codes_of(table: TrialTable) -> list[str]:
-    """Return the digests of the code of a user's own that trained a study, none where hpsearch's loop did."""
-    return sorted(table.trials["code"].dropna().unique()) if "code" in table.trials else []
 
 
 def _loss(study: Results) -> str:

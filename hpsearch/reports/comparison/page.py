@@ -1,30 +1,27 @@
 """The page of two studies side by side."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from hpsearch.base import words
 from hpsearch.base.files import REPORT, replace_text
-from hpsearch.base.keys import UNNAMED
-from hpsearch.base.plain import ABSENT, changes
 from hpsearch.base.types import TrialTable
+from hpsearch.reports.comparison import names
 from hpsearch.reports.comparison.figures import best_curves_figure, best_figure, overlay_figure
-from hpsearch.reports.comparison.numbers import Comparison, codes_of, compare, doubts, shown, verdict
+from hpsearch.reports.comparison.numbers import Comparison, compare, doubts, shown, verdict
 from hpsearch.reports.kit.canvas import Drawn
 from hpsearch.reports.kit.cells import Cell
 from hpsearch.reports.kit.page import Tile, panel, render_page
 from hpsearch.reports.kit.points import Results, results_of
 from hpsearch.reports.kit.setup import environment_of
 from hpsearch.reports.kit.space import Axis, combined
-from hpsearch.reports.kit.tables import Section, Table, as_table, best_command, evidence, flat
+from hpsearch.reports.kit.tables import Section, Table, as_table, best_command, evidence
 
 BEST_AID = (
     "The interval of an accuracy is over seeds and validation samples, that of another metric Student's over the seeds."
 )
 DIFFERENCES_AID = "A dash stands for a key that is not there; where and how much each study ran is left out."
-_OWN = ("name", "question", "restart")  # of every study, and no part of its set-up
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +71,13 @@ def render_comparison(
         HTML that makes no request.
     """
     first, second = tables
-    studies = [results_of(table) for table in tables]
+    studies, called = _called(tables), names.names_of(tables)
     comparison = compare(*studies)
     return render_page(
         "comparison/page.html.j2",
         printed,
-        names=[study.name for study in studies],
+        names=[first.name, second.name],
+        called=[name if name != table.name else "" for table, name in zip(tables, called, strict=True)],
         questions=list(dict.fromkeys(study.question for study in studies)),
         answer=verdict(comparison, *studies),
         added=added,
@@ -90,8 +88,8 @@ def render_comparison(
         arms_aid=_arms_aid(tables),
         best=_best_table(studies),
         differences=_difference_table(first, second),
-        environments=[(table.name, environment_of(table)) for table in tables],
-        answers=[(table.name, answer) for table, answer in zip(tables, answers, strict=True)],
+        environments=[(name, environment_of(table)) for table, name in zip(tables, called, strict=True)],
+        answers=list(zip(called, answers, strict=True)),
         commands=[
             (f"Train the best trial of {study.name} again", best_command(table, study))
             for table, study in zip(tables, studies, strict=True)
@@ -110,14 +108,20 @@ def comparison_sections(tables: Sequence[TrialTable], added: Added | None = None
     """
     each = (
         ("Arm by arm", _arms_aid(tables), None if added is None else added.table),
-        ("Best points", BEST_AID, _best_table([results_of(table) for table in tables])),
+        ("Best points", BEST_AID, _best_table(_called(tables))),
         ("What differs in their set-up", DIFFERENCES_AID, _difference_table(*tables)),
     )
     return [Section(title, aid, rows) for title, aid, rows in each if rows is not None and rows.rows]
 
 
+def _called(tables: Sequence[TrialTable]) -> list[Results]:
+    """Return the results of two studies by the names that tell them apart."""
+    called = zip(tables, names.names_of(tables), strict=True)
+    return [replace(results_of(table), name=name) for table, name in called]
+
+
 def _arms_aid(tables: Sequence[TrialTable]) -> str:
-    first, second = (table.name for table in tables)
+    first, second = names.names_of(tables)
     return (
         f"The arms that both have. The difference is {second} − {first}, paired over the seeds that both trained; the "
         f"verdict is on {second}, adjusted for all arms (Holm, 5 %)."
@@ -144,16 +148,16 @@ def _tiles(comparison: Comparison, studies: Sequence[Results]) -> tuple[Tile, ..
 def _figures(
     comparison: Comparison, tables: Sequence[TrialTable], studies: Sequence[Results], added: Added | None
 ) -> Iterator[Drawn]:
-    metric = studies[0].objective.metric
+    metric, called = studies[0].objective.metric, [study.name for study in studies]
     if comparison.difference is not None:
         aid = "Small marks are seeds, large ones their mean with its 95 % interval."
-        yield "best", f"Best {metric} of each study", aid, best_figure(studies)
+        yield "best", f"Best {metric} of each study", aid, best_figure(studies, called)
         axis = None if added else _shared_axis(studies)
         if axis is not None:
             aid = "Means over seeds; bars are one sd. Points without a full score are left out."
-            yield "overlay", f"{metric} against {axis.name}", aid, overlay_figure(studies, axis)
+            yield "overlay", f"{metric} against {axis.name}", aid, overlay_figure(studies, called, axis)
     yield from added.figures if added else ()
-    curves = best_curves_figure(tables, studies)
+    curves = best_curves_figure(tables, studies, called)
     if curves is not None:
         aid = "The best point of each study: mean over its seeds, the band one sd."
         yield "curves", "Learning curves of the best points", aid, curves
@@ -185,17 +189,5 @@ def _best_table(studies: Sequence[Results]) -> Table:
 
 def _difference_table(first: TrialTable, second: TrialTable) -> Table:
     """Return one row per key whose value is not the same in both set-ups; where and how much they ran is left out."""
-    moved = changes(_set_up(first), _set_up(second))
-    rows = [(Cell(each.key), Cell(_shown(each.old)), Cell(_shown(each.new))) for each in moved]
-    return as_table(("key", first.name, second.name), rows)
-
-
-def _set_up(table: TrialTable) -> dict[str, Any]:
-    config = {key: value for key, value in dict(table.study.get("config") or {}).items() if key not in UNNAMED}
-    config["study"] = {key: value for key, value in dict(config.get("study") or {}).items() if key not in _OWN}
-    searched = {f"searched: {key}": value for key, value in flat(dict(table.study.get("space") or {}))}
-    return {**searched, **config, **({"code": ", ".join(codes)} if (codes := codes_of(table)) else {})}
-
-
-def _shown(value: Any) -> str:
-    return "–" if value is ABSENT else words.number(value)
+    rows = [(Cell(each.key), *map(Cell, names.shown(each))) for each in names.differing(first, second)]
+    return as_table(("key", *names.names_of((first, second))), rows)

@@ -50,6 +50,12 @@ class History:
         return self.numbers[place] if self.numbers else place + 1
 
     @property
+    def x(self) -> Array:
+        """Where the values of the curves lie, in the usual distance of two: 0, 1, 2, ... where none is missing."""
+        longest = max(len(self.train), len(self.valid))
+        return places(np.asarray(self.numbers, dtype=np.float64)) if self.numbers else np.arange(float(longest))
+
+    @property
     def last(self) -> int:
         """Number of the last epoch."""
         return self.epoch(len(self.train) - 1)
@@ -135,51 +141,71 @@ def _curves(table: TrialTable) -> dict[tuple[int, ...], dict[str, Any]]:
     return found
 
 
-def smoothed(y: Array) -> Array:
-    """Return a curve of losses by epoch, smoothed over about a thirtieth of its length to each side."""
-    return _smoothed(y.tobytes()) if len(y) > 2 else y
+def places(epochs: Array) -> Array:
+    """Return how far epochs lie from the first one, in their median distance."""
+    return (epochs - epochs[0]) / float(np.median(np.diff(epochs))) if len(epochs) > 1 else np.zeros(len(epochs))
+
+
+def smoothed(y: Array, x: Array | None = None) -> Array:
+    """Return a curve of losses, smoothed over about a thirtieth of its length to each side.
+
+    Args:
+        y: its values.
+        x: where they lie, see `History.x`, of which the first count; None: 0, 1, 2, ...
+    """
+    return _smoothed(y.tobytes(), _at(y, x).tobytes()) if len(y) > 2 else y
+
+
+def _at(y: Array, x: Array | None) -> Array:
+    return np.arange(float(len(y))) if x is None else x[: len(y)]
 
 
 @lru_cache(maxsize=16)
-def _smoothed(values: bytes) -> Array:
+def _smoothed(values: bytes, where: bytes) -> Array:
     """Return the same for a curve's bytes: several rules read each curve."""
-    y = np.frombuffer(values)
-    found = smooth(y, max(0.6, len(y) / 30))
+    y, x = np.frombuffer(values), np.frombuffer(where)
+    found = smooth(x, y, max(0.6, len(y) / 30))
     found.flags.writeable = False
     return found
 
 
-def noise(y: Array) -> float:
+def noise(y: Array, x: Array | None = None) -> float:
     """Return the standard deviation of a curve around its own trend.
 
-    The second difference of a smooth curve is near zero, and that of independent noise of standard deviation s has the
-    standard deviation s sqrt(6). The median magnitude of the curve's second differences, divided by .6745 sqrt(6), is
-    the estimate: the minority where the trend bends or an outlier lies does not count. A factor 1 + 2 / (their number)
-    allows for an estimate from few values that is too small by chance.
+    With c = (x_i - x_(i-1)) / (x_(i+1) - x_(i-1)), what a value lies off the line through its neighbours, ``y_i - (1 -
+    c) y_(i-1) - c y_(i+1)``, is near zero of a smooth curve, and of independent noise of standard deviation s it has
+    the standard deviation ``s sqrt(1 + (1 - c)^2 + c^2)``, of equally spaced values s sqrt(1.5). The median of their
+    magnitudes over these roots, divided by .6745, is the estimate: the minority where the trend bends or an outlier
+    lies does not count. A factor 1 + 2 / (their number) allows for an estimate from few values that is too small by
+    chance.
 
     Args:
-        y: equally spaced values.
+        y: the values.
+        x: where they lie; None: 0, 1, 2, ...
 
     Returns:
         The estimate; 0 for fewer than 4 values.
     """
-    return _noise(y.tobytes()) if len(y) >= 4 else 0.0
+    return _noise(y.tobytes(), _at(y, x).tobytes()) if len(y) >= 4 else 0.0
 
 
 @lru_cache(maxsize=16)
-def _noise(values: bytes) -> float:
-    second = np.abs(np.diff(np.frombuffer(values), 2))
-    return float(np.median(second) / (0.6745 * np.sqrt(6)) * (1 + 2 / len(second)))
+def _noise(values: bytes, where: bytes) -> float:
+    y, x = np.frombuffer(values), np.frombuffer(where)
+    c = (x[1:-1] - x[:-2]) / (x[2:] - x[:-2])
+    off = np.abs(y[1:-1] - (1 - c) * y[:-2] - c * y[2:]) / np.sqrt(1 + (1 - c) ** 2 + c**2)
+    return float(np.median(off) / 0.6745 * (1 + 2 / len(off)))
 
 
 def jumps(y: Array) -> float:
     """Return by how much a curve that should fall jumps up, as the standard deviation of noise that would do the same.
 
     The mean rise from one value to the next, falls counted as 0. Independent normal
-    noise of standard deviation s around a level has s / sqrt(pi). A fall, however steep, adds nothing.
+    noise of standard deviation s around a level has s / sqrt(pi), however far apart its values are. A fall, however
+    steep, adds nothing.
 
     Args:
-        y: equally spaced values.
+        y: the values.
 
     Returns:
         The estimate; 0 for fewer than 4 values.
@@ -194,14 +220,20 @@ def last_part(y: Array, share: float) -> Array:
     return y[-max(2, round(share * len(y))) :]
 
 
-def slope(y: Sequence[float] | Array) -> float:
-    """Return the slope of the least-squares line through equally spaced values; 0 for fewer than two."""
+def slope(y: Sequence[float] | Array, x: Array | None = None) -> float:
+    """Return the slope of the least-squares line through values; 0 for fewer than two.
+
+    Args:
+        y: the values.
+        x: where they lie; None: 0, 1, 2, ...
+    """
     values = np.asarray(y, dtype=np.float64)
-    return float(_slope_weights(len(values)) @ (values - values[0])) if len(values) > 1 else 0.0
+    return float(_slope_weights(_at(values, x).tobytes()) @ (values - values[0])) if len(values) > 1 else 0.0
 
 
 @lru_cache(maxsize=64)
-def _slope_weights(n: int) -> Array:
-    """Return ``(x - mean x) / sum (x - mean x)^2`` for x = 0, ..., n - 1: its product with values is their slope."""
-    x = np.arange(n) - (n - 1) / 2
+def _slope_weights(where: bytes) -> Array:
+    """Return ``(x - mean x) / sum (x - mean x)^2``: its product with values is their slope."""
+    x = np.frombuffer(where)
+    x = x - x.mean()
     return np.asarray(x / (x @ x))

@@ -14,7 +14,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from hpsearch.reports.diagnosis.history import History, jumps, last_part, noise, slope, smoothed
+from hpsearch.reports.diagnosis.history import Array, History, jumps, last_part, noise, slope, smoothed
 from hpsearch.reports.diagnosis.layer_rules import (
     FAR,
     RATIO,
@@ -180,7 +180,7 @@ def too_high(run: History) -> str:
         return f"the training loss is {run.train.max():.3g} in epoch {epoch}, {u:.3g} without training"
     if jitter > JITTER * u:
         return f"the training loss jumps up and down by {jitter:.2g} (sd), {jitter / u:.1%} of the untrained"
-    curve = smoothed(run.train)
+    curve = smoothed(run.train, run.x)
     back = curve[-1] - curve.min()
     if back > THROWN_BACK * u + SIGMAS * jitter:
         return f"the training loss ends {back:.2g} above its minimum of {curve.min():.3g}"
@@ -198,14 +198,15 @@ def too_low(run: History) -> str:
         The evidence, empty when the rule does not hold.
     """
     third = max(2, run.epochs // 3)
-    curve = smoothed(run.train)
-    first, last = slope(curve[:third]), slope(curve[-third:])
+    curve = smoothed(run.train, run.x)
+    at = run.x[: len(curve)]
+    first, last = slope(curve[:third], at[:third]), slope(curve[-third:], at[-third:])
     fall = curve[0] - curve[-1]
     if _standstill(run) and typical_ratio(run) < RATIO / FAR and not signal_lost(run):
         return f"the loss stays at {curve[-1]:.3g}; an update changes {typical_ratio(run):.1g} of the weights"
     if curve[-1] < FAR_TO_GO * run.scale or plateau(run) or too_high(run):
         return ""
-    if first < 0 and last / first >= STRAIGHT and fall > SIGMAS * noise(run.train) + FLAT * run.scale / 10:
+    if first < 0 and last / first >= STRAIGHT and fall > SIGMAS * noise(run.train, run.x) + FLAT * run.scale / 10:
         share = last / first
         return f"the training loss is {curve[-1]:.3g} and falls at {share:.0%} of the speed that it started with"
     return ""
@@ -224,11 +225,11 @@ def plateau(run: History) -> str:
     """
     if _standstill(run):
         return f"the training loss stays at {run.train[-1]:.3g}, {run.scale:.3g} without training"
-    curve, u, sd = run.train, run.scale, noise(run.train)
+    curve, x, u, sd = run.train, run.x, run.scale, noise(run.train, run.x)
     need = max(3, math.ceil(STRETCH * run.epochs))
     for start in range(run.epochs - need):
-        part, later = curve[start : start + need], smoothed(curve)[start + need :]
-        trend = abs(slope(part) * need) <= FLAT * u + sd
+        part, later = curve[start : start + need], smoothed(curve, x)[start + need :]
+        trend = abs(_change(part, x[start : start + need])) <= FLAT * u + sd
         if trend and np.ptp(part) <= FLAT * u + 4 * sd and part.mean() - later.min() > FELL * u:
             return f"the training loss stood still near {part.mean():.3g} for {run.length(need)} epochs, then fell on"
     return ""
@@ -244,16 +245,17 @@ def still_improving(run: History) -> str:
     Returns:
         The evidence, empty when the rule does not hold.
     """
-    quarter = max(2, round(LAST * run.epochs))
-    part, before = run.valid[-quarter - 1 :], run.valid[-2 * quarter : -quarter]
-    fall, sd = -slope(part) * quarter, noise(run.valid)
-    whole = max(run.scale - float(smoothed(run.valid)[-1]), FLAT * run.scale / 4)
+    x = run.x[: len(run.valid)]
+    quarter = max(2, int((x > x[-1] - round(LAST * (x[-1] - x[0] + 1))).sum()))
+    part, before, at = run.valid[-quarter - 1 :], run.valid[-2 * quarter : -quarter], x[-quarter - 1 :]
+    fall, sd = -slope(part, at) * (at[-1] - at[0]), noise(run.valid, run.x)
+    whole = max(run.scale - float(smoothed(run.valid, run.x)[-1]), FLAT * run.scale / 4)
     clear = fall > SIGMAS * sd * math.sqrt(12 / len(part))
     below = before.mean() - part[1:].mean() > SIGMAS * sd * math.sqrt(2 / quarter)
     steady = run.epochs > STEADY and bool((np.diff(run.valid[-STEADY:]) < 0).all())
     if fall > max(IMPROVES * whole, FLAT / 4 * run.scale) and ((clear and below) or steady):
-        last = run.length(quarter)
-        return f"the validation loss falls by {fall:.2g} in the last {last} epochs, {fall / whole:.0%} of all"
+        epochs = run.last - run.epoch(max(run.epochs - 1 - quarter, 0))
+        return f"the validation loss falls by {fall:.2g} in the last {epochs} epochs, {fall / whole:.0%} of all"
     return ""
 
 
@@ -266,12 +268,12 @@ def underfitting(run: History) -> str:
     Returns:
         The evidence, empty when the rule does not hold.
     """
-    u, curve = run.scale, smoothed(run.train)
+    u, curve = run.scale, smoothed(run.train, run.x)
     part = last_part(run.train, LAST if run.epochs >= 8 else 0.5)
-    fall, whole = -slope(part) * len(part), u - curve[-1]
+    fall, whole = -_change(part, run.x[: len(run.train)][-len(part) :]), u - curve[-1]
     high = curve[-1] > HIGH * u and whole > FELL * u
-    alike = smoothed(run.valid)[-1] - curve[-1] < GAP * u
-    if high and alike and fall < IMPROVES * whole + noise(run.train) and not too_high(run):
+    alike = smoothed(run.valid, run.x)[-1] - curve[-1] < GAP * u
+    if high and alike and fall < IMPROVES * whole + noise(run.train, run.x) and not too_high(run):
         return f"the training loss ends flat at {curve[-1]:.3g}, {curve[-1] / u:.0%} of the untrained"
     return ""
 
@@ -284,7 +286,7 @@ def model_bias(run: History) -> str:
     """
     if run.twin is None or not len(run.twin) or not underfitting(run) or optimization_failure(run):
         return ""
-    return f"a shallower network ends at {smoothed(run.twin)[-1]:.3g}, this one at {smoothed(run.train)[-1]:.3g}"
+    return f"a shallower network ends at {smoothed(run.twin)[-1]:.3g}, this one at {smoothed(run.train, run.x)[-1]:.3g}"
 
 
 def optimization_failure(run: History) -> str:
@@ -297,8 +299,8 @@ def optimization_failure(run: History) -> str:
     """
     if run.twin is None or not len(run.twin):
         return ""
-    own, twin = smoothed(run.train)[-1], smoothed(run.twin)[-1]
-    if own > HIGH * run.scale and own - twin > FLAT * run.scale + SIGMAS * (noise(run.train) + noise(run.twin)):
+    own, twin = smoothed(run.train, run.x)[-1], smoothed(run.twin)[-1]
+    if own > HIGH * run.scale and own - twin > FLAT * run.scale + SIGMAS * (noise(run.train, run.x) + noise(run.twin)):
         return f"a shallower network ends at {twin:.3g}, this one at {own:.3g}"
     return ""
 
@@ -314,13 +316,13 @@ def overfitting(run: History) -> str:
     """
     if mismatch(run):
         return ""
-    u, train, valid = run.scale, smoothed(run.train), smoothed(run.valid)
+    u, train, valid = run.scale, smoothed(run.train, run.x), smoothed(run.valid, run.x)
     low = int(valid.argmin())
     rise, gap = valid[-1] - valid[low], valid[-1] - train[-1]
-    still_fits = train[-1] <= train[low] + SIGMAS * noise(run.train) and gap > 0
-    if rise > RISES * u + SIGMAS / math.sqrt(2) * noise(run.valid) and still_fits:
+    still_fits = train[-1] <= train[low] + SIGMAS * noise(run.train, run.x) and gap > 0
+    if rise > RISES * u + SIGMAS / math.sqrt(2) * noise(run.valid, run.x) and still_fits:
         return f"the validation loss rises from {valid[low]:.3g} in epoch {run.epoch(low)} to {valid[-1]:.3g}"
-    if gap > GAP * u + noise(run.valid):
+    if gap > GAP * u + noise(run.valid, run.x):
         return f"the validation loss ends at {valid[-1]:.3g}, the training loss at {train[-1]:.3g}"
     return ""
 
@@ -336,11 +338,11 @@ def mismatch(run: History) -> str:
     """
     u = run.scale
     fall = u - run.train
-    if smoothed(run.valid)[-1] - smoothed(run.train)[-1] < GAP * u or fall[-1] < FELL * u:
+    if smoothed(run.valid, run.x)[-1] - smoothed(run.train, run.x)[-1] < GAP * u or fall[-1] < FELL * u:
         return ""
     half = int(np.argmax(fall >= 0.5 * fall[-1]))
     follows = (u - run.valid[half]) / fall[half]
-    if follows < FOLLOWS and run.valid[half] - run.train[half] > GAP * u + SIGMAS * noise(run.valid):
+    if follows < FOLLOWS and run.valid[half] - run.train[half] > GAP * u + SIGMAS * noise(run.valid, run.x):
         return (
             f"in epoch {run.epoch(half)} the training loss is down to {run.train[half]:.3g}, the validation loss at "
             f"{run.valid[half]:.3g}"
@@ -365,7 +367,13 @@ _CURVES: Mapping[Label, _Rule] = {
 @_kept
 def _standstill(run: History) -> bool:
     """Whether the training loss ends where the untrained model's is, without having fallen for half of training."""
-    curve, u = smoothed(run.train), run.scale
+    curve, u = smoothed(run.train, run.x), run.scale
     part = last_part(curve, 0.5)
-    unsure = SIGMAS * noise(run.train) * math.sqrt(12 / len(part))
-    return bool(curve[-1] > (1 - FELL) * u and abs(slope(part) * len(part)) < FLAT * u / 4 + unsure)
+    unsure = SIGMAS * noise(run.train, run.x) * math.sqrt(12 / len(part))
+    change = _change(part, run.x[: len(curve)][-len(part) :])
+    return bool(curve[-1] > (1 - FELL) * u and abs(change) < FLAT * u / 4 + unsure)
+
+
+def _change(part: Array, x: Array) -> float:
+    """Return by how much a line through some values changes from where they begin to where the next would lie."""
+    return slope(part, x) * float(x[-1] - x[0] + 1)

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 import hpsearch.reports.kit.theme as theme
+from hpsearch.base.digits import Digits
+from hpsearch.base.labels import labels
 from hpsearch.base.words import bare, number
 from hpsearch.reports.kit.figure import Figure
 from hpsearch.reports.kit.space import Axis
@@ -115,10 +117,16 @@ def parameter_axis(axis: Axis) -> Layout:
 def parameter_ticks(axis: Axis) -> list[tuple[float, str]]:
     """Return positions and texts of ticks: every value when they are few, round numbers otherwise."""
     if axis.scale == "category":
-        return [(i, shorten(number(value))) for i, value in enumerate(axis.values)]
+        return [(float(i), text) for i, text in enumerate(labels([axis.write(value) for value in axis.values]))]
     if len(axis.values) <= _FEW:
-        return [(float(value), number(value)) for value in axis.values]
-    return [(tick, number(tick)) for tick in round_ticks(axis.scale == "log", axis.values[0], axis.values[-1])]
+        return [(float(value), axis.write(value)) for value in axis.values]
+    return written_ticks(round_ticks(axis.scale == "log", axis.values[0], axis.values[-1]))
+
+
+def written_ticks(ticks: Sequence[float]) -> list[tuple[float, str]]:
+    """Return ticks with their texts, no two of them equal."""
+    digits = Digits.of(ticks)
+    return [(tick, number(tick, digits)) for tick in ticks]
 
 
 def round_ticks(log: bool, low: float, high: float) -> list[float]:
@@ -155,7 +163,8 @@ def log_axis(title: str, values: Sequence[float]) -> dict[str, Any]:
     low, high = (min(shown), max(shown)) if shown else (1.0, 1.0)
     ticks = round_ticks(True, low, high)
     ticks = ticks if len(ticks) > 1 else [low, math.sqrt(low) * math.sqrt(high), high]
-    return axis_style(title, type="log", tickvals=ticks, ticktext=[number(tick) for tick in ticks])
+    texts = [text for _, text in written_ticks(ticks)]
+    return axis_style(title, type="log", tickvals=ticks, ticktext=texts)
 
 
 def coordinate(axis: Axis, value: Any) -> float:
@@ -222,7 +231,7 @@ def lost_strip(present: bool) -> Mapping[str, Layout]:
     return {"yaxis": {"domain": [0.13, 1]}, "yaxis2": {**strip, "showgrid": False, "showline": False, "ticks": ""}}
 
 
-def foot_trace(lost: Sequence[tuple[float, str]], low: float, high: float, name: str) -> Trace:
+def foot_trace(lost: Sequence[tuple[float, str]], low: float, high: float, name: str, digits: Digits) -> Trace:
     """Return crosses below all scores for settings that diverged, which have none.
 
     Args:
@@ -230,6 +239,7 @@ def foot_trace(lost: Sequence[tuple[float, str]], low: float, high: float, name:
         low: the lowest score drawn.
         high: the highest.
         name: of what the x axis shows.
+        digits: how its values are written.
 
     Returns:
         One trace, named ``diverged``.
@@ -238,7 +248,7 @@ def foot_trace(lost: Sequence[tuple[float, str]], low: float, high: float, name:
         **{**MARKS, "name": "diverged", "legendrank": 1},
         "x": [x for x, _ in lost],
         "y": [low - 0.07 * ((high - low) or 0.1)] * len(lost),
-        "hovertext": [f"<b>{escape(of)}</b><br>{escape(name)} {number(x)}: diverged" for x, of in lost],
+        "hovertext": [f"<b>{escape(of)}</b><br>{escape(name)} {number(x, digits)}: diverged" for x, of in lost],
         "marker": {"color": theme.RED, "symbol": "x", "size": 9},
     }
 
@@ -246,11 +256,6 @@ def foot_trace(lost: Sequence[tuple[float, str]], low: float, high: float, name:
 def escape(text: Any) -> str:
     """Return text that plotly shows as it is: it would read tags in it."""
     return html.escape(str(text), quote=False)
-
-
-def shorten(text: str, limit: int = 22) -> str:
-    """Cut a long text at its end."""
-    return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
 def plane_axis(axis: Axis) -> Layout:

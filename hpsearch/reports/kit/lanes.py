@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
+from hpsearch.base.labels import labels
 from hpsearch.base.words import score
 from hpsearch.reports.kit import theme
-from hpsearch.reports.kit.canvas import MARKS, Layout, Trace, axis_style, escape, shorten
+from hpsearch.reports.kit.canvas import MARKS, Layout, Trace, axis_style, escape
 from hpsearch.statistics.intervals import Interval
 
 _HEIGHT = 34  # pixels of a lane
@@ -73,7 +74,7 @@ def error_bars(means: Sequence[float], intervals: Sequence[Interval | None]) -> 
 
 def lanes_layout(names: Sequence[str]) -> Layout:
     """Return the y axis and the height of a figure with a lane per name, the first one on top."""
-    texts = [escape(shorten(name, _NAME)) for name in names]
+    texts = list(map(escape, labels(names, _NAME)))
     rows = max(len(names), 2)
     y = axis_style("", tickvals=list(range(len(texts))), ticktext=texts, tickfont={"color": theme.INK})
     return {"yaxis": {**y, "range": [rows - 0.4, -0.6]}, "height": 120 + _HEIGHT * rows}

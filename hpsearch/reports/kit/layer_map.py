@@ -6,8 +6,9 @@ from collections.abc import Mapping
 import numpy as np
 
 import hpsearch.reports.kit.theme as theme
+from hpsearch.base.labels import labels
 from hpsearch.base.words import number
-from hpsearch.reports.kit.canvas import Layout, Trace, axis_style, colour_bar, draw, escape, shorten, switched
+from hpsearch.reports.kit.canvas import Layout, Trace, axis_style, colour_bar, draw, escape, switched, written_ticks
 from hpsearch.reports.kit.curves import thin
 from hpsearch.reports.kit.figure import Figure
 from hpsearch.reports.kit.layers import QUANTITIES, LayerCourse
@@ -80,10 +81,11 @@ def _decades(low: float, high: float) -> list[tuple[float, str]]:
     """Return ticks at whole decades, at both ends where there are fewer than two."""
     whole = list(range(math.ceil(low - 1e-9), math.floor(high + 1e-9) + 1))
     kept = [whole[place] for place in thin(len(whole), 7)] if len(whole) > 1 else [low, high]
-    return [(float(at), number(10.0**at)) for at in kept]
+    return [(float(at), text) for at, (_, text) in zip(kept, written_ticks([10.0**at for at in kept]), strict=True)]
 
 
 def _axes(course: LayerCourse) -> Layout:
+    names = labels(course.layers, _NAME)
     named = list(range(0, len(course.layers), math.ceil(len(course.layers) / MOST_NAMES)))
     x = axis_style(
         "epoch",
@@ -94,7 +96,7 @@ def _axes(course: LayerCourse) -> Layout:
     y = axis_style(
         "",
         tickvals=named,
-        ticktext=[escape(shorten(course.layers[place], _NAME)) for place in named],
+        ticktext=[escape(names[place]) for place in named],
         range=[len(course.layers) - 0.5, -0.5],
         showgrid=False,
     )

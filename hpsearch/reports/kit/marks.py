@@ -1,4 +1,4 @@
-"""How the points of a study are drawn: which of very many, their texts, ranks and places, bands of curves."""
+"""How the points of a study are drawn: which of very many, their texts, ranks and places."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from hpsearch.base.labels import shorten
 from hpsearch.base.types import TrialState
-from hpsearch.base.words import bare, number, score
-from hpsearch.reports.kit.canvas import Layout, Trace, axis_style, coordinate, escape, positive_span, shorten
-from hpsearch.reports.kit.curves import Curve, thin
+from hpsearch.base.words import bare, score, written
+from hpsearch.reports.kit.canvas import Layout, axis_style, coordinate, escape, positive_span
+from hpsearch.reports.kit.curves import extremes, thin
 from hpsearch.reports.kit.points import Point, Results
 from hpsearch.reports.kit.space import Axis
 from hpsearch.statistics.ranks import ranks_of
@@ -17,64 +18,6 @@ from hpsearch.statistics.ranks import ranks_of
 _GOLDEN = 0.6180339887  # multiples of it fill an interval evenly
 MANY_POINTS = 400  # beyond, single seeds are not drawn and hover texts are short
 MOST_POINTS = 1500  # drawn in one figure
-
-
-def band_traces(curves: Sequence[Curve], name: str, colour: str, wash: str, dash: str = "solid") -> list[Trace]:
-    """Return the mean of curves and, of two or more, a band of one sample sd around it.
-
-    Args:
-        curves: one metric of trials that belong together.
-        name: of the group.
-        colour: of the line.
-        wash: of the band.
-        dash: of the line.
-
-    Returns:
-        Traces that share a legend group; each epoch is over the trials that got that far.
-    """
-    x = np.unique(np.concatenate([c.x for c in curves]))
-    known = [[float(c.y[i]) for c in curves if (i := np.searchsorted(c.x, at)) < len(c.x) and c.x[i] == at] for at in x]
-    mean = np.array([np.mean(values) for values in known])
-    sd = np.array([np.std(values, ddof=1) if len(values) > 1 else 0.0 for values in known])
-    around = band(x.tolist(), (mean - sd).tolist(), (mean + sd).tolist(), wash, name)
-    label = escape(shorten(name, 40))
-    line = {
-        **{"type": "scatter", "mode": "lines", "x": x.tolist(), "y": mean.tolist()},
-        **{"name": label, "legendgroup": name},
-        "line": {"color": colour, "dash": dash, "width": 2.2},
-        "hovertemplate": f"<b>{label}</b><br>%{{y:.4g}} at %{{x}}, mean of {len(curves)}<extra></extra>",
-    }
-    return [*(around if len(curves) > 1 else []), line]
-
-
-def band(x: Any, low: Any, high: Any, wash: str, group: str, name: str | None = None) -> list[Trace]:
-    """Return the area between two lines.
-
-    Args:
-        x: of both.
-        low: the lower one.
-        high: the upper one.
-        wash: colour of the area.
-        group: what a legend shows and hides it with.
-        name: in the legend; None: it is not in it.
-
-    Returns:
-        Both lines, unseen, the second filled down to the first.
-    """
-    edge = {"type": "scatter", "mode": "lines", "x": x, "line": {"width": 0}, "hoverinfo": "skip", "legendgroup": group}
-    told = {"showlegend": False} if name is None else {"name": name}
-    return [
-        {**edge, "y": low, "showlegend": False},
-        {**edge, "y": high, "fill": "tonexty", "fillcolor": wash, **told},
-    ]
-
-
-def curve_axes(metric: str, traces: Sequence[Trace], along: str = "epoch") -> Layout:
-    """Return the axes of learning curves: logarithmic where the lines span more than a factor of 50."""
-    values = [value for trace in traces if "name" in trace for value in trace["y"]]
-    kind = "log" if positive_span(values) > 50 else "linear"
-    y = axis_style(metric, type=kind, exponentformat="power")
-    return {"xaxis": axis_style(along, rangemode="tozero"), "yaxis": y}
 
 
 def hover(results: Results, p: Point, head: str) -> str:
@@ -102,7 +45,7 @@ def outcome(results: Results, p: Point) -> str:
 
 
 def drawn(results: Results, points: Sequence[Point], most: int = MOST_POINTS) -> tuple[Point, ...]:
-    """Return the points to draw when there are very many: the best third of `most`, and of the others every so many.
+    """Return the points to draw when there are very many.
 
     Args:
         results: the study's result.
@@ -110,20 +53,24 @@ def drawn(results: Results, points: Sequence[Point], most: int = MOST_POINTS) ->
         most: how many to draw.
 
     Returns:
-        The points by number, all of them when they are few.
+        The points by number, all of them when they are few; else the best third of `most`, of the others with a score
+        the best and the worst of each stretch, and of those without one every so many.
     """
     if len(points) <= most:
         return tuple(points)
     scored = sorted((p for p in points if p.mean is not None), key=lambda p: loss(results, p))
     kept = {p.point for p in scored[: most // 3]}
     others = [p for p in points if p.point not in kept]
-    kept |= {others[i].point for i in thin(len(others), most - len(kept))}
+    with_score, without = ([p for p in others if (p.mean is None) is lacks] for lacks in (False, True))
+    share = round((most - len(kept)) * len(with_score) / len(others))
+    kept |= {with_score[i].point for i in extremes(np.array([loss(results, p) for p in with_score]), share)}
+    kept |= {without[i].point for i in thin(len(without), max(most - len(kept), 0))}
     return tuple(p for p in points if p.point in kept)
 
 
 def shown_of(shown: int, total: int, noun: str) -> str:
     """Return a sentence that says how much is drawn; empty when it is all."""
-    return "" if shown >= total else f" Shown: {shown:,} of {total:,} {noun}, the best among them."
+    return "" if shown >= total else f" Shown: {shown:,} of {total:,} {noun}, the best and the worst among them."
 
 
 def loss(results: Results, p: Point) -> float:
@@ -169,4 +116,4 @@ def spread_out(axis: Axis, points: Sequence[Point]) -> list[float]:
 
 
 def _params(params: Mapping[str, Any]) -> str:
-    return "<br>".join(f"{escape(bare(key))} = {escape(shorten(number(value), 60))}" for key, value in params.items())
+    return "<br>".join(f"{escape(bare(key))} = {escape(shorten(text, 60))}" for key, text in written(params).items())

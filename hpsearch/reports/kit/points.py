@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from hpsearch.base.columns import metric_column
+from hpsearch.base.digits import Digits
 from hpsearch.base.outcome import PointOutcome, diverged, point_outcome, rank_key
 from hpsearch.base.replicates import NO_SEEDS
 from hpsearch.base.types import Objective, TrialState, TrialTable
+from hpsearch.base.words import Setting
 from hpsearch.reports.kit.evidence import Known, PointInterval, StudyIntervals
 from hpsearch.reports.kit.fresh import fresh_part, searched_part
 from hpsearch.reports.kit.losses import loss_compared_by
 from hpsearch.reports.kit.repeated import repeated_trials
 from hpsearch.reports.kit.setup import why_ended
-from hpsearch.reports.kit.space import INACTIVE, Axis, columns, floats, main_axis, searched
+from hpsearch.reports.kit.space import INACTIVE, Axis, columns, digits_of, floats, main_axis, searched
 from hpsearch.reports.kit.spent import spent_sec
 from hpsearch.reports.kit.training import dead_trials
 from hpsearch.statistics.intervals import Interval, standard_deviation
@@ -55,7 +57,7 @@ class Point:
     """
 
     point: int
-    params: Mapping[str, Any]
+    params: Setting
     state: TrialState
     trials: int
     replicates: tuple[tuple[int, int], ...]
@@ -218,7 +220,7 @@ def _fresh(table: TrialTable, keys: Sequence[str], searched: Sequence[Point]) ->
     if part is None or not searched:
         return None
     known, seeds = {point.point for point in searched}, tuple(said.get("seeds", ()))
-    points = [point for point in _gathered(part, keys, len(seeds)) if point.point in known]
+    points = [point for point in _gathered(part, keys, len(seeds), digits_of(table)) if point.point in known]
     whole = [point for point in eligible_of(points, len(seeds)) if said.get("why") != NO_SEEDS]
     return Fresh(
         seeds=seeds,
@@ -255,10 +257,12 @@ def _objective(fields: Mapping[str, Any]) -> Objective:
 def points_of(table: TrialTable, keys: Sequence[str]) -> tuple[Point, ...]:
     """Return one record per point of a study, by number; `keys` are the searched hyperparameters."""
     part = searched_part(table)
-    return _gathered(part, keys, replicates_of(part))
+    return _gathered(part, keys, replicates_of(part), digits_of(table))
 
 
-def _gathered(table: TrialTable, keys: Sequence[str], replicates: int) -> tuple[Point, ...]:
+def _gathered(
+    table: TrialTable, keys: Sequence[str], replicates: int, digits: Mapping[str, Digits]
+) -> tuple[Point, ...]:
     """Gather the trials of each point, of which a whole one has so many."""
     objective, trials = objective_of(table.study), table.trials.sort_values(_TRIAL)
     values = columns(replace(table, trials=trials), keys)
@@ -273,7 +277,7 @@ def _gathered(table: TrialTable, keys: Sequence[str], replicates: int) -> tuple[
     for number, group in itertools.groupby(rows, key=lambda row: row.point):
         trials_of = list(group)
         params = {key: values[key][trials_of[0].place] for key in keys}
-        active = {key: value for key, value in params.items() if value is not INACTIVE}
+        active = Setting({key: value for key, value in params.items() if value is not INACTIVE}, digits)
         points.append(_point(int(number), active, trials_of, repeated, intervals, replicates=replicates, ended=ended))
     return tuple(points)
 
@@ -319,7 +323,7 @@ def ends_of(table: TrialTable, metric: str) -> dict[tuple[int, int, int], list[f
 
 def _point(
     number: int,
-    params: Mapping[str, Any],
+    params: Setting,
     rows: Sequence[_TrialRow],
     repeated: Collection[tuple[int, int, int]],
     intervals: StudyIntervals,

@@ -109,7 +109,7 @@ def environment_of(table: TrialTable) -> list[tuple[str, str]]:
     columns = [c for c in table.trials if c not in taken and c not in table.curves]
     facts = {c: plain(table.trials[c].dropna().iloc[0]) for c in columns if table.trials[c].nunique() == 1}
     recorded = {name: table.study[name] for name in ("git", "environment") if table.study.get(name)}
-    return [(key, words.number(value)) for part in (recorded, facts) for key, value in flatten(part).items()]
+    return [(key, words.exact(value)) for part in (recorded, facts) for key, value in flatten(part).items()]
 
 
 def why_ended(study: Mapping[str, Any]) -> str:

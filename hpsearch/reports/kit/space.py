@@ -4,15 +4,16 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hpsearch.base.conditions import WHERE, Condition, split_name
+from hpsearch.base.digits import Digits
 from hpsearch.base.types import TrialTable
-from hpsearch.base.words import label
+from hpsearch.base.words import label, number
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,12 +36,21 @@ class Axis:
         scale: how its values are spaced.
         values: the distinct values tried, ascending, or in order of appearance for a category; null is one like any
             other.
+        digits: how they are told apart.
     """
 
     key: str
     name: str
     scale: Scale
     values: tuple[Any, ...]
+    digits: Digits = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "digits", Digits.of(self.values))
+
+    def write(self, value: Any) -> str:
+        """Write a value so that it is told from the others that were tried."""
+        return number(value, self.digits)
 
     @property
     def numeric(self) -> bool:
@@ -84,6 +94,11 @@ def searched(table: TrialTable) -> tuple[Axis, ...]:
     known = columns(table, [key for key in expressions if key in table.trials])
     axes = (_axis(key, expressions[key], values) for key, values in known.items())
     return tuple(axis for axis in axes if axis.values)
+
+
+def digits_of(table: TrialTable) -> dict[str, Digits]:
+    """Return how the values of each searched hyperparameter of a study are told apart."""
+    return {axis.key: axis.digits for axis in searched(table)}
 
 
 @dataclass(frozen=True, slots=True)

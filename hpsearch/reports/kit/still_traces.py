@@ -37,8 +37,10 @@ _SYMBOLS = {
     "triangle-right": ">",
     "line-ns": "|",
     "line-ew": "_",
+    "x-thin": "x",
     "star": "*",
 }
+_THIN = ("line", "x-thin")  # symbols that are lines alone
 
 
 @dataclass(slots=True)
@@ -188,14 +190,15 @@ def _error(ax: Axes, x: Array, y: Array, axis: str, error: Part, colour: Any, or
 def _marks(ax: Axes, x: Array, y: Array, marker: Part, look: Style) -> None:
     name, sizes = str(_single(marker.get("symbol")) or "circle"), marker.get("size")
     colour = _colours(marker, marker.get("color"), len(x))
-    style: Style = {"color": colour, "linewidths": 1.8 if name.startswith("line") else 0}
+    thin = name.startswith(_THIN)
+    style: Style = {"color": colour, "linewidths": 1.8 if thin else 0}
     ring = marker.get("line") or {}
     edge = {"edgecolors": colour_of(ring.get("color")), "linewidths": POINTS_PER_PIXEL * ring.get("width", 1)}
     if isinstance(colour, tuple) and colour[3] == 0:
         style = {"facecolors": "none", **edge}
-    elif name.endswith("-open") and not name.startswith("line"):
+    elif name.endswith("-open") and not thin:
         style = {"facecolors": "none", "edgecolors": colour}
-    elif ring.get("color") and not name.startswith("line"):
+    elif ring.get("color") and not thin:
         style = {"facecolors": colour, **edge}
     area = np.square(_MARK * np.array(sizes if _listed(sizes) else [sizes or 6], dtype=float))
     opacity = look["alpha"] * float(_single(marker.get("opacity")) or 1)

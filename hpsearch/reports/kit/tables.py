@@ -82,7 +82,7 @@ def trials_csv(table: TrialTable) -> str:
 
 def flat(mapping: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return a nested mapping as dotted keys and texts, in its order."""
-    return [(key, words.number(value)) for key, value in flatten(mapping).items()]
+    return [(key, words.exact(value)) for key, value in flatten(mapping).items()]
 
 
 def text_of(value: Any) -> str:

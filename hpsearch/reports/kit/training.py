@@ -188,12 +188,14 @@ def _course(rows: Sequence[_Row], steps: tuple[float, float]) -> dict[str, Any]:
     first, last = steps
     before = next((row for row in rows if row[0] == 0), None)
     after = [row for row in rows if row[0] > 0]
-    losses = tuple(row[2] for row in after if not math.isnan(row[2])) or ((last,) if not math.isnan(last) else ())
+    known = [row for row in after if not math.isnan(row[2])]
+    losses = tuple(row[2] for row in known) or ((last,) if not math.isnan(last) else ())
     begun = (0.0, *(row[1] for row in after))
     lengths = (row[5] * (row[1] - step) for row, step in zip(after, begun, strict=False))
     paths = [length for length in lengths if not math.isnan(length)]
     return {
         "losses": losses,
+        "epochs": tuple(row[0] for row in known),
         "first": first if not math.isnan(first) else next(iter(losses), math.nan),
         "valid": _last([row[3] for row in after]),
         "untrained": before[3] if before else math.nan,

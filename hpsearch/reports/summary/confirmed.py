@@ -7,6 +7,7 @@ from hpsearch.base import words
 from hpsearch.base.replicates import NO_SEEDS
 from hpsearch.reports.kit.cells import Cell
 from hpsearch.reports.kit.points import Point
+from hpsearch.reports.kit.space import Axis
 from hpsearch.reports.kit.tables import Row, Table, evidence
 from hpsearch.reports.summary.numbers import Summary
 from hpsearch.statistics.optimism import measured_optimism
@@ -107,16 +108,16 @@ def fresh_table(summary: Summary) -> Table | None:
     rows = []
     for point in points:
         cells = [Cell(str(point.point), float(point.point))]
-        cells += [_setting(point.params.get(axis.key)) for axis in summary.axes]
+        cells += [_setting(axis, point.params.get(axis.key)) for axis in summary.axes]
         cells += [*evidence(point), Cell(str(point.n), float(point.n))]
         cells += [_score(searched[point.point].mean), Cell(point.state.value)]
         rows.append(Row(tuple(cells), point.state, point in fresh.points[:1]))
     return Table(headings, tuple(rows), len(rows))
 
 
-def _setting(value: Any) -> Cell:
+def _setting(axis: Axis, value: Any) -> Cell:
     numeric = isinstance(value, int | float) and not isinstance(value, bool)
-    return Cell("" if value is None else words.number(value), float(value) if numeric else None)
+    return Cell("" if value is None else axis.write(value), float(value) if numeric else None)
 
 
 def _score(value: float | None) -> Cell:

@@ -155,10 +155,10 @@ def tiles(summary: Summary) -> tuple[Tile, ...]:
     top = words.score(best.mean, best.sd).split(" ")[0] if best else "–"
     shown = [Tile(f"Best {summary.objective.metric}{over_fresh(summary)}", top, spread)]
     if best is not None and len(best.params) == 1:
-        (key, value), *_ = best.params.items()
-        shown.append(Tile(f"Best {words.label(key)}", words.number(value), _beside(summary)))
+        ((key, text),) = words.written(best.params).items()
+        shown.append(Tile(f"Best {words.label(key)}", text, _beside(summary)))
     if rates is not None and rates.trains is not None:
-        low, high = words.number(rates.trains.low), words.number(rates.trains.high)
+        low, high = rates.axis.write(rates.trains.low), rates.axis.write(rates.trains.high)
         name = words.capitalized(f"{rates.axis.name} that trains")
         shown.append(Tile(name, low if low == high else f"{low} – {high}", _edges(rates)))
     if summary.front is not None and summary.front.front:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from hpsearch.base import words
+from hpsearch.base.digits import Digits
 from hpsearch.base.replicates import NO_SEEDS
 from hpsearch.base.types import TrialState
 from hpsearch.base.widening import Widening
@@ -129,7 +130,8 @@ def _leads(summary: Summary, best: Point) -> str:
         return f"The one setting that was run gives: {metric}"
     which = f"has the {'highest' if summary.objective.maximize else 'lowest'} {metric}{over_fresh(summary)}:"
     if len(best.params) == 1:
-        sentence = words.setting(*next(iter(best.params.items())))
+        key, value = next(iter(best.params.items()))
+        sentence = words.setting(key, value, summary.axes[0].digits)
         return f"{sentence[0].upper() if sentence.startswith('a ') else sentence[0]}{sentence[1:]} {which}"
     of = summary.fresh.chosen if over_fresh(summary) and summary.fresh else len(summary.eligible)
     return f"Of {_points(summary, of)} {words.settings(best.params)} {which}"
@@ -240,15 +242,14 @@ def _edge_lines(summary: Summary) -> list[str]:
 
 
 def _extension(e: Widening) -> str:
-    old, new = (f"{words.number(low)}–{words.number(high)}" for low, high in (e.old, e.new))
+    digits = Digits.of([*e.old, *e.new, e.best])
+    old, new = (f"{words.number(low, digits)}–{words.number(high, digits)}" for low, high in (e.old, e.new))
     if e.failed:
-        return (
-            f"The range of {words.label(e.key)} ends at {words.number(e.new[e.side == 'high'])} again: all {e.failed} "
-            "points beyond failed."
-        )
+        end = words.number(e.new[e.side == "high"], digits)
+        return f"The range of {words.label(e.key)} ends at {end} again: all {e.failed} points beyond failed."
     return (
         f"The range of {words.label(e.key)} was extended from {old} to {new}, because the best value by then, "
-        f"{words.number(e.best)}, lay at its {e.side} edge; points asked before could not lie beyond."
+        f"{words.number(e.best, digits)}, lay at its {e.side} edge; points asked before could not lie beyond."
     )
 
 

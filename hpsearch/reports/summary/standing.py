@@ -129,7 +129,7 @@ def _named(rivals: Sequence[Point], best: Point, alone: Axis | None) -> str:
         places = sorted(alone.values.index(p.params[alone.key]) for p in (best, *rivals))
         if len(places) > 2 and places == list(range(places[0], places[-1] + 1)):
             low, high = alone.values[places[0]], alone.values[places[-1]]
-            return f"{words.number(low)} to {words.number(high)}"
+            return f"{alone.write(low)} to {alone.write(high)}"
     order = sorted(rivals, key=lambda p: alone.values.index(p.params[alone.key])) if alone.numeric else rivals
-    names = [words.number(p.params[alone.key]) for p in order]
+    names = [alone.write(p.params[alone.key]) for p in order]
     return words.listed(names) if len(names) <= NAMED else ""

@@ -5,10 +5,11 @@ from dataclasses import replace
 from typing import Any
 
 from hpsearch.base import words
+from hpsearch.base.digits import Digits
 from hpsearch.base.types import TrialState, TrialTable
 from hpsearch.reports.kit.cells import NONE, Cell
 from hpsearch.reports.kit.points import Point, best_first
-from hpsearch.reports.kit.space import INACTIVE, columns, floats
+from hpsearch.reports.kit.space import INACTIVE, Axis, columns, floats
 from hpsearch.reports.kit.tables import END, Row, Table, end_cells, evidence, text_of
 from hpsearch.reports.summary.numbers import Summary
 from hpsearch.reports.summary.training import counted, tried_of
@@ -46,7 +47,11 @@ def point_table(summary: Summary, most: int = ROWS) -> Table:
     )
     rows = []
     for p in points:
-        cells = [_number(p.point), *(_setting(p.params.get(axis.key, INACTIVE)) for axis in summary.axes), *evidence(p)]
+        cells = [
+            _number(p.point),
+            *(_setting(axis, p.params.get(axis.key, INACTIVE)) for axis in summary.axes),
+            *evidence(p),
+        ]
         cells += _end(p, summary) if summary.ends else ()
         cells += [_number(p.n), Cell(counted(tried_of(summary.rates, p), p)), Cell(p.state.value)]
         rows.append(Row(tuple(cells), p.state, p is summary.best))
@@ -78,11 +83,11 @@ def trial_table(table: TrialTable, summary: Summary, most: int = ROWS) -> Table:
     retried = bool((trials["attempts"] > 1).any())
     names = ["point", "seed", *(["fold"] if folds else []), *(axis.name for axis in summary.axes)]
     names += [summary.objective.metric, "state", "duration", *(["attempts"] if retried else []), "reason"]
-    params = columns(table, [axis.key for axis in summary.axes]).values()
+    params = columns(table, [axis.key for axis in summary.axes])
     rows = []
     for i, record in enumerate(trials.to_dict("records")):
         cells = [_number(record["point"]), _number(record["seed"]), *([_number(record["fold"])] if folds else [])]
-        cells += [_setting(values[i]) for values in params]
+        cells += [_setting(axis, params[axis.key][i]) for axis in summary.axes]
         cells += [_score(record["score"]), Cell(str(record["state"])), _duration(record["duration_sec"])]
         cells += [_number(record["attempts"])] if retried else []
         cells.append(Cell(text_of(record["reason"])))
@@ -108,9 +113,13 @@ def front_table(table: TrialTable, summary: Summary) -> Table | None:
     commands = first.groupby("point")["command"].first().to_dict()
     points = {p.point: p for p in summary.points}
     rows = []
+    digits = [Digits.of(column) for column in zip(*front.values.values(), strict=True)]
     for number in front.front:
-        cells = [_number(number), *(Cell(words.number(value), value) for value in front.values[number])]
-        cells += [_setting(points[number].params.get(axis.key, INACTIVE)) for axis in summary.axes]
+        cells = [
+            _number(number),
+            *(Cell(words.number(v, each), v) for v, each in zip(front.values[number], digits, strict=True)),
+        ]
+        cells += [_setting(axis, points[number].params.get(axis.key, INACTIVE)) for axis in summary.axes]
         rows.append(Row(tuple(cells), points[number].state, points[number] is summary.best, text_of(commands[number])))
     headings = ("point", *(o.metric for o in front.objectives), *(axis.name for axis in summary.axes))
     return Table(headings, tuple(rows), len(rows))
@@ -120,9 +129,9 @@ def _number(value: Any) -> Cell:
     return Cell(words.number(int(value)), float(value))
 
 
-def _setting(value: Any) -> Cell:
+def _setting(axis: Axis, value: Any) -> Cell:
     numeric = isinstance(value, int | float) and not isinstance(value, bool)
-    return Cell("" if value is INACTIVE else words.number(value), float(value) if numeric else None)
+    return Cell("" if value is INACTIVE else axis.write(value), float(value) if numeric else None)
 
 
 def _score(value: float) -> Cell:

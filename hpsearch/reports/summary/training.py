@@ -43,7 +43,7 @@ def frontier_clause(edge: Frontier | None) -> str:
     """Write the clause of the answer on where scattered points fail; empty without an edge."""
     if edge is None:
         return ""
-    where = words.setting(edge.axis.key, edge.edge).replace(" = ", " ")
+    where = words.setting(edge.axis.key, edge.edge, edge.axis.digits).replace(" = ", " ")
     return f"; training fails {edge.side} {where}, roughly (permutation p = {edge.p:.2g})"
 
 
@@ -101,13 +101,13 @@ def _slow(rates: Rates) -> str:
     if rates.slow is None:
         return ""
     alone = rates.slow == rates.tried[0].value
-    return f"training is too slow {'at' if alone else 'up to'} {words.number(rates.slow)}"
+    return f"training is too slow {'at' if alone else 'up to'} {rates.axis.write(rates.slow)}"
 
 
 def _trains(rates: Rates, noun: str) -> str:
     if rates.trains is None:
         return ""
-    low, high = (words.number(value) for value in (rates.trains.low, rates.trains.high))
+    low, high = (rates.axis.write(value) for value in (rates.trains.low, rates.trains.high))
     whole = rates.trains.low == rates.tried[0].value and rates.trains.high == rates.tried[-1].value
     if low == high:
         return f"every {noun} trains only at {low}" if noun else f"only {low} trains"
@@ -122,9 +122,9 @@ def _fails(rates: Rates, noun: str) -> str:
     if first is None:
         return f"training fails ({edges})" if edges else ""
     if not noun:
-        return f"{words.number(first.value)} fails{f' ({edges})' if edges else ''}"
+        return f"{rates.axis.write(first.value)} fails{f' ({edges})' if edges else ''}"
     seeds = f"{first.fails} of {words.count(first.n, noun)} fail{'s' * (first.fails == 1)}"
-    return f"{seeds} at {words.number(first.value)}{f' ({edges})' if edges else ''}"
+    return f"{seeds} at {rates.axis.write(first.value)}{f' ({edges})' if edges else ''}"
 
 
 def _interval(interval: Interval | None) -> str:

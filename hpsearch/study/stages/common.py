@@ -116,11 +116,11 @@ def scores_of(points: Sequence[Point], space: Mapping[str, str]) -> dict[str, An
     return {"params": [dict(p.params) for p in points], "scores": [p.mean for p in points], "space": dict(space)}
 
 
-def curve(table: TrialTable, point: int, metric: str) -> list[float]:
-    """Return a metric of a point's first trial by epoch, from epoch 1."""
+def curve(table: TrialTable, point: int, metric: str) -> list[float | None]:
+    """Return a metric of a point's first trial by epoch, from epoch 1; None where it was not measured."""
     rows = table.curves[(table.curves["point"] == point) & (table.curves["epoch"] > 0)]
     first = rows[(rows["seed"] == rows["seed"].min()) & (rows["fold"] == rows["fold"].min())]
-    return [float(value) for value in first.sort_values("epoch")[metric_column(metric)].tolist()]
+    return [finite(float(value)) for value in first.sort_values("epoch")[metric_column(metric)].tolist()]
 
 
 def check_factors(key: str, factors: Sequence[float]) -> None:

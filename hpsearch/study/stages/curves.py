@@ -13,6 +13,7 @@ from hpsearch.reports.diagnosis.rules import Diagnosis, Label, diagnose
 from hpsearch.reports.diagnosis.study import SearchEvidence, study_diagnoses
 from hpsearch.reports.kit import theme
 from hpsearch.reports.kit.canvas import FigureWithAid, axis_style, draw, escape, log_axis
+from hpsearch.reports.kit.lines import Spot, lost_trace, parted
 from hpsearch.reports.kit.points import best_first
 from hpsearch.reports.summary.numbers import Summary
 from hpsearch.study.stages.base import Context, Finding, Verdict, need
@@ -78,23 +79,32 @@ class Curves:
         if not series.get("train"):
             return None
         traces: list[dict[str, Any]] = []
+        spots: list[Spot] = []
         for place, (train, valid, labels) in enumerate(
             zip(series["train"], series["valid"], series["labels"], strict=True)
         ):
             colour = theme.BLUE if place == 0 else theme.MUTED
-            said = f"{settings(series['params'][place])}<br>{', '.join(labels) or 'no fault'}"
+            called = settings(series["params"][place])
+            said = f"{escape(called)}<br>{escape(', '.join(labels) or 'no fault')}"
             for name, losses, dash in (("training", train, "dot"), ("validation", valid, "solid")):
                 line = {"color": colour, "width": 2.5 if place == 0 else 1, "dash": dash}
                 shown = {"name": name, "showlegend": place == 0, "opacity": 1 if place == 0 else 0.5, "line": line}
-                data = {
-                    "x": series["epochs"][place] if "epochs" in series else list(range(1, len(losses) + 1)),
-                    "y": losses,
-                    "hovertext": escape(said).replace("&lt;br&gt;", "<br>"),
-                }
-                traces.append({"type": "scatter", "mode": "lines", **shown, **data, "hoverinfo": "text+y"})
+                epochs = series["epochs"][place] if "epochs" in series else list(range(1, len(losses) + 1))
+                data, lost = parted(epochs, losses, f"{name}, {escape(called)}")
+                spots += lost
+                traces.append({
+                    "type": "scatter",
+                    "mode": "lines",
+                    **shown,
+                    **data,
+                    "hovertext": said,
+                    "hoverinfo": "text+y",
+                })
         losses = [loss for curves in (*series["train"], *series["valid"]) for loss in curves]
         layout = {"xaxis": axis_style("epoch"), "yaxis": log_axis("loss", losses), "height": 340}
         aid = "Blue: the best trial; dotted: training, solid: validation. Hover over a line for what was found."
+        aid += " A line ends where nothing was measured, and a cross stands there." if spots else ""
+        traces += lost_trace(spots)
         return aid, draw(traces, layout, f"Loss by epoch of {len(series['train'])} trials.")
 
 

@@ -35,8 +35,9 @@ class TrainLonger:
     def run(self, context: Context) -> Finding:
         """Look where the best epochs lie."""
         curves = need(context, "fine_curves", self.needs["fine_curves"])
-        pick = np.argmax if context.objective.maximize else np.argmin
-        places = [(int(pick(curve)) + 1) / len(curve) for curve in curves if len(curve) > 1]
+        measured = [np.array(curve, dtype=np.float64) for curve in curves]
+        pick = np.nanargmax if context.objective.maximize else np.nanargmin
+        places = [(int(pick(curve)) + 1) / len(curve) for curve in measured if np.isfinite(curve).sum() > 1]
         if not places:
             return Finding(Verdict.PASS, "trials of one epoch say nothing of how long to train")
         median = float(np.median(places))

@@ -138,3 +138,13 @@ def test_a_curve_has_stopped(decay, stopped):
     noise = 1e-3 * np.random.default_rng(0).normal(size=20)
     assert has_stopped((2.3 - decay * np.arange(20) + noise).tolist()) is stopped
     assert not has_stopped([2.3, 2.3, 2.3])
+
+
+def test_a_curve_with_epochs_missing_has_stopped_by_its_epochs():
+    losses = [2.0, 1.5, 1.0, 0.999, 0.993, 0.992]
+    assert has_stopped(losses) and has_stopped(losses, (1, 2, 3, 4, 5, 6))
+    late = [1.01, 1.0, 0.995, 0.5 + 0.4]
+    assert not has_stopped(late) and not has_stopped(late, (1, 2, 3, 100))
+    bent = [3.0, 2.0, 1.01, 1.0, 1.0, 0.99]  # its last half falls by .01 in 100 epochs, or in 2
+    assert has_stopped(bent, (1, 2, 3, 4, 103, 104)) and not has_stopped(bent)
+    assert Course(losses=(1.0,), epochs=(7.0,)).last == 1.0

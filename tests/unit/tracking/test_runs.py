@@ -162,6 +162,19 @@ def test_a_run_is_named_by_what_it_tries(tmp_path):
     assert runs.trial_name(record.trial(made.id)) == "3/1 lr=0.0316 model=lenet"
 
 
+def test_the_names_of_runs_tell_close_values_apart(tmp_path):
+    record, names = Record(tmp_path / "study"), []
+    for point, momentum in enumerate((0.9, 0.9995, 0.123456789012, 0.123456789013, 1 - 1e-9 / 3)):
+        made = fake.spec(record.folder, point, 0, **{"optimizer.momentum": momentum})
+        record.spec(made, fake.TIME)
+        names.append(runs.trial_name(record.trial(made.id)).partition("momentum=")[2])
+    assert names == ["0.9", "0.9995", "0.123456789012", "0.123456789013", "0.9999999997"]
+    made = fake.spec(record.folder, 9, 0, **{f"model.option_{n}": "x" * 20 for n in range(9)}, last=3)
+    record.spec(made, fake.TIME)
+    long = runs.trial_name(record.trial(made.id))
+    assert len(long) == 120 and long.startswith("9/0 ") and long.endswith(" last=3") and "…" in long
+
+
 def test_a_record_of_any_length_survives_in_tags():
     long = {"words": ["é" * 999] * 30, "nan": math.nan}
     tags = runs.chunks(long)

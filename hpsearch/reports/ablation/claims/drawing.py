@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from hpsearch.base.labels import shorten
 from hpsearch.base.words import number
 from hpsearch.reports.kit import theme
-from hpsearch.reports.kit.canvas import Layout, Trace, axis_style, escape, round_ticks, shorten
+from hpsearch.reports.kit.canvas import Layout, Trace, axis_style, escape, round_ticks
 
 PANE, TITLE, GAP, MARGIN = 210, 34, 12, 94  # pixels; the margin is that around all panes
 NAME = 40

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 import hpsearch.reports.ablation.claims.drawing as drawing
+from hpsearch.base.labels import labels
 from hpsearch.base.types import Objective
 from hpsearch.base.words import minus
 from hpsearch.reports.ablation.claims.claim import (
@@ -23,7 +24,7 @@ from hpsearch.reports.ablation.claims.claim import (
 from hpsearch.reports.ablation.claims.common import along_factor, decide, lead
 from hpsearch.reports.ablation.claims.rates import Rates, grid_step, rates_of, too_few_rates
 from hpsearch.reports.ablation.tuning import ArmSearch
-from hpsearch.reports.kit.canvas import Drawn, Trace, draw, escape, shorten
+from hpsearch.reports.kit.canvas import Drawn, Trace, draw, escape
 from hpsearch.statistics.intervals import Interval
 from hpsearch.statistics.peak import combined_interval
 
@@ -140,11 +141,11 @@ def _figure(results: Mapping[int, ClaimResult]) -> Drawn:
     slope = series["exponent"]
     power = f"power {minus(f'{slope:z.2f}')}"
     traces: list[Trace] = []
-    for index, (name, line) in enumerate(groups.items()):
+    for index, (name, line) in enumerate(zip(labels(list(groups), drawing.NAME), groups.values(), strict=True)):
         colour, dash, symbol = drawing.look(index, len(groups))
         x, logs = np.array(line["x"]), np.log(line["y"])
         centred = np.log(x) - np.log(x).mean()
-        text = escape(shorten(name, drawing.NAME)) or "best rate"
+        text = escape(name) or "best rate"
         proportional: Trace = {
             **{"mode": "lines", "name": "in proportion", "y": np.exp(logs.mean() + centred).tolist()},
             **{"line": drawing.SCALING, "hoverinfo": "skip"},

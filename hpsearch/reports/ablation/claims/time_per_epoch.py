@@ -8,12 +8,13 @@ from numpy.typing import NDArray
 
 import hpsearch.reports.ablation.claims.common as common
 import hpsearch.reports.ablation.claims.drawing as drawing
+from hpsearch.base.labels import labels
 from hpsearch.base.words import duration
 from hpsearch.reports.ablation.arms import Arm
 from hpsearch.reports.ablation.claims.claim import BATCH, Claim, ClaimResult, ClaimVerdict, Evidence, untested
 from hpsearch.reports.ablation.costs import Cost
 from hpsearch.reports.ablation.fastest import in_rounds
-from hpsearch.reports.kit.canvas import Drawn, Layout, Trace, draw, escape, shorten
+from hpsearch.reports.kit.canvas import Drawn, Layout, Trace, draw, escape
 from hpsearch.statistics.blocks import above_least_p
 from hpsearch.statistics.comparisons import ALPHA
 from hpsearch.statistics.intervals import Estimate
@@ -127,9 +128,9 @@ def _figure(results: Mapping[int, ClaimResult]) -> Drawn:
     traces: list[Trace] = []
     layout: Layout = {"height": height + drawing.MARGIN}
     for pane, (key, title) in enumerate((("epoch_sec", "time per epoch"), ("update_sec", "time per update"))):
-        for index, (name, line) in enumerate(groups.items()):
+        for index, (name, line) in enumerate(zip(labels(list(groups), drawing.NAME), groups.values(), strict=True)):
             colour, dash, symbol = drawing.look(index, len(groups))
-            text = escape(shorten(name, drawing.NAME)) or "median of the repeats"
+            text = escape(name) or "median of the repeats"
             traces.append({
                 **{"type": "scatter", "mode": "lines+markers", "yaxis": drawing.y_axis(pane), "name": text},
                 **{"legendgroup": text, "x": line["x"], "y": line[key], "text": [duration(v) for v in line[key]]},

@@ -1,15 +1,17 @@
 """The learning curves of the arms: training and validation of a metric on one plot, the other curves behind a menu."""
 
+import math
 from collections.abc import Iterator, Sequence
 
+from hpsearch.base.labels import labels
 from hpsearch.reports.ablation.arms import Arm
-from hpsearch.reports.ablation.figures.style import ArmLook, arm_looks, arm_styles, dash_key, label_title
+from hpsearch.reports.ablation.figures.style import NAME, ArmLook, arm_looks, arm_styles, dash_key, label_title
 from hpsearch.reports.ablation.numbers import Ablation
 from hpsearch.reports.kit import theme
 from hpsearch.reports.kit.canvas import SIDE_LEGEND, Drawn, Layout, Trace, draw, escape, switched
 from hpsearch.reports.kit.curves import STEP_LOSSES, Curve, curves_of, metrics_of
+from hpsearch.reports.kit.lines import Spot, curve_axes, lost_trace, mean_traces
 from hpsearch.reports.kit.losses import LOSSES, several_losses
-from hpsearch.reports.kit.marks import band_traces, curve_axes
 
 BANDED = 6
 """Arms beyond which bands hide each other and are left out."""
@@ -122,8 +124,13 @@ def _counted(found: Ablation) -> list[tuple[str, str]]:
 def _close_up(axes: Layout, traces: Sequence[Trace]) -> Layout:
     """Return a y axis from the lowest value after the first tenth of training on, where that shows much more."""
     lines = [trace for trace in traces if "name" in trace]
-    later = [y for t in lines for x, y in zip(t["x"], t["y"], strict=True) if x >= BEGINNING * max(t["x"])]
-    every = [y for trace in lines for y in trace["y"]]
+    every = [float(y) for trace in lines for y in trace["y"] if math.isfinite(y)]
+    later = [
+        float(y)
+        for trace in lines
+        for x, y in zip(trace["x"], trace["y"], strict=True)
+        if x >= BEGINNING * max(trace["x"]) and math.isfinite(y)
+    ]
     low, high = min(later), max(every)
     if axes["yaxis"]["type"] == "log" or high - min(every) < CLOSER * (high - low) or high == low:
         return {}
@@ -135,15 +142,18 @@ def _paired_traces(found: Ablation, train: str, valid: str, along: str) -> list[
     looks, few = arm_looks(found), len(found.arms) <= BANDED
     curves_by = {metric: curves_of(found.table, metric, along) for metric in (train, valid)}
     traces: list[Trace] = []
+    spots: list[Spot] = []
     for arm in found.arms:
         look = looks[arm.name]
         if own := _of(arm, curves_by[valid]):
-            band = band_traces(own, look.label, look.colour, theme.GREY_WASH)
-            traces += [*(band[:-1] if few else ()), _marked(band[-1], look)]
+            mean = mean_traces(own, look.label, look.colour, theme.GREY_WASH, along=along)
+            traces += [*(mean.band if few else ()), _marked(mean.line, look), *mean.dots]
+            spots += mean.spots
         if own := _of(arm, curves_by[train]):
-            line = band_traces(own, look.label, look.colour, theme.GREY_WASH, "dash")[-1]
-            traces.append({**_marked(line, look, "-open"), "showlegend": False})
-    return traces
+            mean = mean_traces(own, look.label, look.colour, theme.GREY_WASH, "dash", along)
+            traces += [{**_marked(mean.line, look, "-open"), "showlegend": False}, *mean.dots]
+            spots += mean.spots
+    return [*traces, *lost_trace(spots)]
 
 
 def _of(arm: Arm, curves: Sequence[Curve]) -> list[Curve]:
@@ -172,8 +182,10 @@ def _arm_curves(found: Ablation, metric: str) -> list[Trace]:
     of_metric = curves_of(found.table, metric)
     styles, few = arm_styles(found), len(found.arms) <= BANDED
     traces: list[Trace] = []
-    for arm in found.arms:
+    spots: list[Spot] = []
+    for arm, name in zip(found.arms, labels([arm.name for arm in found.arms], NAME), strict=True):
         if own := _of(arm, of_metric):
-            lines = band_traces(own, arm.name, styles[arm.name][0], theme.GREY_WASH, styles[arm.name][1])
-            traces += lines if few else lines[-1:]
-    return traces
+            mean = mean_traces(own, name, styles[arm.name][0], theme.GREY_WASH, styles[arm.name][1])
+            traces += [*(mean.band if few else ()), mean.line, *mean.dots]
+            spots += mean.spots
+    return [*traces, *lost_trace(spots)]

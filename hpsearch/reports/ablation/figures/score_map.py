@@ -3,12 +3,13 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from hpsearch.base.words import number, score
+from hpsearch.base.labels import labels
+from hpsearch.base.words import score
 from hpsearch.reports.ablation.arms import Arm, Factor
 from hpsearch.reports.ablation.figures.style import arm_hover
 from hpsearch.reports.ablation.numbers import Ablation
 from hpsearch.reports.kit import theme
-from hpsearch.reports.kit.canvas import Drawn, Layout, axis_style, colour_bar, draw, escape, shorten
+from hpsearch.reports.kit.canvas import Drawn, Layout, axis_style, colour_bar, draw, escape
 
 
 def score_map(found: Ablation) -> Iterator[Drawn]:
@@ -76,5 +77,5 @@ def _ends(values: Sequence[float]) -> tuple[float, float]:
 
 
 def _level_axis(factor: Factor) -> Layout:
-    texts = [escape(shorten(number(value))) for value in factor.values]
+    texts = list(map(escape, labels([factor.axis.write(value) for value in factor.values])))
     return axis_style(factor.name, tickvals=list(range(len(texts))), ticktext=texts, showgrid=False)

@@ -3,7 +3,9 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from hpsearch.base.words import label, number
+from hpsearch.base.digits import Digits
+from hpsearch.base.labels import labels
+from hpsearch.base.words import label, number, score
 from hpsearch.reports.ablation.figures.style import NAME, arm_styles
 from hpsearch.reports.ablation.numbers import Ablation
 from hpsearch.reports.ablation.tuning import ArmSearch, TriedSetting
@@ -17,7 +19,6 @@ from hpsearch.reports.kit.canvas import (
     escape,
     foot_trace,
     positive_span,
-    shorten,
 )
 from hpsearch.reports.kit.figure import Figure
 
@@ -61,9 +62,12 @@ def search_figure(found: Ablation, key: str) -> Figure | None:
         search.arm: [(s.params[key], s) for s in search.tried if _numeric(s.params.get(key))]
         for search in found.nuisance.searches
     }
-    for search in found.nuisance.searches:
+    digits = Digits.of(x for settings in tried.values() for x, _ in settings)
+    names = labels([search.arm for search in found.nuisance.searches], NAME)
+    for search, name in zip(found.nuisance.searches, names, strict=True):
         ordered = sorted(tried[search.arm], key=lambda pair: pair[0])
-        traces += _arm_traces(search, key, ordered, *styles.get(search.arm, _WITHOUT_TRIALS))
+        look = styles.get(search.arm, _WITHOUT_TRIALS)
+        traces += _arm_traces(search, key, ordered, digits, escape(name), *look)
     scores = [y for trace in traces for y in trace["y"]]
     if not scores:
         return None
@@ -75,29 +79,31 @@ def search_figure(found: Ablation, key: str) -> Figure | None:
         if setting.stable is False and setting.mean is not None
     ]
     traces += [_flat_trace(flat)] if flat else []
-    traces += [foot_trace(lost, min(scores), max(scores), label(key))] if lost else []
+    traces += [foot_trace(lost, min(scores), max(scores), label(key), digits)] if lost else []
     log = positive_span([x for trace in traces for x in trace["x"]]) > 20
     x_axis = axis_style(label(key), **({"type": "log", "exponentformat": "power", "dtick": 1} if log else {}))
     layout = {"xaxis": x_axis, "yaxis": axis_style(found.objective.metric), "legend": SIDE_LEGEND, "height": 460}
-    best = "; ".join(f"{s.arm} given {number(s.params[key])}" for s in found.nuisance.searches if key in s.params)
+    best = "; ".join(
+        f"{s.arm} given {number(s.params[key], digits)}" for s in found.nuisance.searches if key in s.params
+    )
     alt = f"{found.objective.metric} against {label(key)}, one line per arm: {best}; {len(lost)} settings diverged."
     return draw(traces, layout, alt, min_width=620)
 
 
 def _arm_traces(
-    search: ArmSearch, key: str, tried: Sequence[tuple[float, TriedSetting]], colour: str, dash: str
+    search: ArmSearch, key: str, tried: Sequence[tuple[float, TriedSetting]], digits: Digits, *look: str
 ) -> list[Trace]:
-    """Return the line of an arm's scores and a ring around what was chosen."""
+    """Return the line of an arm's scores, with its name, colour and dash, and a ring around what was chosen."""
+    name, colour, dash = look
     scored = [(x, setting.mean, setting.stable is False) for x, setting in tried if setting.mean is not None]
     if not scored:
         return []
-    name = escape(shorten(search.arm, NAME))
-    hover = f"<b>{name}</b><br>{escape(label(key))} %{{x:.4g}}: %{{y:.4g}}%{{text}}<extra></extra>"
+    hover = f"<b>{name}</b><br>{escape(label(key))} %{{text}}<extra></extra>"
     line = {
         **{"type": "scatter", "mode": "lines+markers", "name": name, "legendgroup": name, "hovertemplate": hover},
         "x": [x for x, _, _ in scored],
         "y": [y for _, y, _ in scored],
-        "text": ["<br>not trained" if flat else "" for _, _, flat in scored],
+        "text": [f"{number(x, digits)}: {score(y)}" + "<br>not trained" * flat for x, y, flat in scored],
         "line": {"color": colour, "dash": dash, "width": 2},
         "marker": {"color": colour, "size": 6},
     }

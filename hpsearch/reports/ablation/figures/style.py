@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from hpsearch.base.labels import labels
 from hpsearch.base.words import interval, minus, score, settings
 from hpsearch.reports.ablation.arms import Arm, Factor, level
 from hpsearch.reports.ablation.numbers import Ablation
@@ -58,11 +59,11 @@ def arm_looks(found: Ablation) -> Mapping[str, ArmLook]:
     others = list(dict.fromkeys(_levels(arm, factors[1:]) for arm in found.arms))
     alone = len(factors) < 2 or len(found.arms) <= len(_SYMBOLS)
     looks = {}
-    for place, arm in enumerate(found.arms):
+    names = labels([_BETWEEN.join(level(arm.levels[factor.key]) for factor in factors) for arm in found.arms], NAME)
+    for place, (arm, name) in enumerate(zip(found.arms, names, strict=True)):
         colour = _level_colour(factors[0], arm.levels[factors[0].key]) if factors else theme.BLUE
         mark = place + place // len(theme.CATEGORIES) if alone else others.index(_levels(arm, factors[1:]))
-        label = _BETWEEN.join(level(arm.levels[factor.key]) for factor in factors)
-        looks[arm.name] = ArmLook(colour, _SYMBOLS[mark % len(_SYMBOLS)], label)
+        looks[arm.name] = ArmLook(colour, _SYMBOLS[mark % len(_SYMBOLS)], name)
     return looks
 
 

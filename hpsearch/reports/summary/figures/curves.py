@@ -2,16 +2,17 @@
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 import hpsearch.reports.kit.theme as theme
+from hpsearch.base.labels import labels, shorten
 from hpsearch.base.types import TrialTable
-from hpsearch.base.words import number, settings
+from hpsearch.base.words import settings
 from hpsearch.reports.kit.canvas import (
     Drawn,
     Layout,
@@ -23,11 +24,19 @@ from hpsearch.reports.kit.canvas import (
     menu,
     parameter_ticks,
     positive_span,
-    shorten,
 )
-from hpsearch.reports.kit.curves import STEP_LOSSES, Array, Curve, curves_of, metrics_of, quantiles, smooth, thin
+from hpsearch.reports.kit.curves import (
+    STEP_LOSSES,
+    Array,
+    Curve,
+    curves_of,
+    extremes,
+    metrics_of,
+    quantiles,
+    smooth,
+)
 from hpsearch.reports.kit.figure import Figure
-from hpsearch.reports.kit.marks import band
+from hpsearch.reports.kit.lines import VALUE, band, breaks, lone_trace, lost_spots, lost_trace
 from hpsearch.reports.kit.space import Axis
 from hpsearch.reports.summary.numbers import Findings, Summary
 
@@ -39,7 +48,7 @@ _FEW = 8  # epochs
 _LONG = 120  # values drawn per curve
 _POINTS = 40  # beyond, points of one colour share a trace: a page with a thousand traces is slow
 _FAINT = 0.22
-_HOVER = "%{y:.4g} at %{x}<br>point %{customdata[0]}, seed %{customdata[1]}"
+_WHO = "<br>point %{customdata[0]}, seed %{customdata[1]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +62,9 @@ class _Line:
 
 def figure(found: Findings) -> Drawn:
     """Return the learning curves."""
-    table, summary = found.table, found.summary
-    aid = _curves_aid(summary, len(table.trials) > MANY)
-    return "curves", "Learning curves", aid, curves_figure(table, summary)
+    summary, curves = found.summary, _curves(found.table, found.summary)
+    aid = _curves_aid(summary, [c for of_one in curves.values() for c in of_one], len(found.table.trials) > MANY)
+    return "curves", "Learning curves", aid, _drawn(summary, curves)
 
 
 def curves_figure(table: TrialTable, summary: Summary) -> Figure:
@@ -68,8 +77,15 @@ def curves_figure(table: TrialTable, summary: Summary) -> Figure:
     Returns:
         The figure. Beyond 200 trials it shows quantiles over all trials and the curves of the 12 best points.
     """
+    return _drawn(summary, _curves(table, summary))
+
+
+def _curves(table: TrialTable, summary: Summary) -> dict[str, list[Curve]]:
     known = ((metric, curves_of(table, metric)) for metric in metrics_of(table, summary.objective))
-    curves = dict(itertools.islice(((metric, found) for metric, found in known if found), _METRICS))
+    return dict(itertools.islice(((metric, found) for metric, found in known if found), _METRICS))
+
+
+def _drawn(summary: Summary, curves: Mapping[str, list[Curve]]) -> Figure:
     metrics = list(curves)
     lines = [line for metric in metrics for line in _lines(summary, metric, curves[metric])]
     smoothing = any(line.raw is False for line in lines)
@@ -89,7 +105,7 @@ def curves_figure(table: TrialTable, summary: Summary) -> Figure:
 
 
 def _menus(
-    metrics: Sequence[str], curves: dict[str, list[Curve]], lines: Sequence[_Line], keys: int, smoothing: bool
+    metrics: Sequence[str], curves: Mapping[str, list[Curve]], lines: Sequence[_Line], keys: int, smoothing: bool
 ) -> list[Layout]:
     menus = []
     if len(metrics) > 1:
@@ -116,10 +132,14 @@ def _lines(summary: Summary, metric: str, curves: Sequence[Curve]) -> list[_Line
         curves = [c for c in curves if c.point in top]
     for style, trials in _groups(summary, curves):
         long = max(len(c.x) for c in trials) > _SHORT
-        lines.append(_Line(_trace(trials, style, sd=None), metric, raw=True if long else None))
+        raw = _trace(trials, style, smoothed=False)
+        lines.append(_Line(raw, metric, raw=True if long else None))
+        lines += [_Line(dots, metric, None) for dots in _lone(raw)]
         if long:
-            lines.append(_Line(_trace(trials, style, sd=_width(trials)), metric, raw=False))
-    return lines
+            lines.append(_Line(_trace(trials, style, smoothed=True), metric, raw=False))
+    along = "step" if metric in STEP_LOSSES else "epoch"
+    spots = [spot for c in curves for spot in lost_spots(c, f"point {c.point}, seed {c.seed}", along)]
+    return [*lines, *(_Line(trace, metric, None) for trace in lost_trace(spots))]
 
 
 def top_points(summary: Summary) -> set[int]:
@@ -129,8 +149,10 @@ def top_points(summary: Summary) -> set[int]:
     return {p.point for p in scored[:_TOP]}
 
 
-def _width(trials: Sequence[Curve]) -> float:
-    return max(0.7, 0.035 * max(len(c.x) for c in trials))
+def _width(curve: Curve) -> float:
+    """Return the width of the kernel: 3.5 % of the values that a curve without gaps has, .7 of one at least."""
+    every = float(np.median(np.diff(curve.x)))
+    return max(0.7 * every, 0.035 * (float(curve.x[-1] - curve.x[0]) + every))
 
 
 def _groups(summary: Summary, curves: Sequence[Curve]) -> list[tuple[Trace, list[Curve]]]:
@@ -153,37 +175,51 @@ def _style(colour: str, best: bool, name: str) -> Trace:
     return {"name": escape(shorten(name, 70)), "line": line, "zorder": 2 if best else 1}
 
 
-def _trace(trials: Sequence[Curve], style: Trace, sd: float | None) -> Trace:
-    """Return the curves of one point as one trace, with gaps between its trials."""
-    xs: list[ArrayLike] = []
-    ys: list[ArrayLike] = []
-    who: list[ArrayLike] = []
+def _trace(trials: Sequence[Curve], style: Trace, *, smoothed: bool) -> Trace:
+    """Return the curves of one point as one trace, with gaps between its trials and where values were lost."""
+    xs: list[Array] = []
+    ys: list[Array] = []
+    who: list[Array] = []
     for c in trials:
-        keep = thin(len(c.x), _LONG)
-        y = c.y if sd is None else _trend(c.y, sd)
-        xs += [c.x[keep], [math.nan]]
-        ys += [y[keep], [math.nan]]
-        who.append(np.tile((c.point, c.seed), (len(keep) + 1, 1)))
+        kept = extremes(c.y, _LONG, c.cuts)
+        at = [*breaks(kept, c.cuts), len(kept)]
+        measured = c.y[kept]
+        places = [np.full(len(kept), float(number)) for number in (c.point, c.seed)]
+        columns = np.stack([*places, *([measured] if smoothed else [])])
+        xs.append(np.insert(c.x[kept], at, math.nan))
+        ys.append(np.insert(_trend(c)[kept] if smoothed else measured, at, math.nan))
+        who.append(np.insert(columns, at, math.nan, axis=1))
     lone = all(len(c.x) == 1 for c in trials)
+    value = f"smoothed {VALUE}, measured %{{customdata[2]:.6g}}" if smoothed else VALUE
     return {
         **{"type": "scatter", "mode": "markers" if lone else "lines", "showlegend": False, **style},
         "marker": {"color": style["line"]["color"], "symbol": "x", "size": 7},
-        "x": np.concatenate(xs).astype(np.float32),
+        "x": _compact(np.concatenate(xs)),
         "y": _compact(np.concatenate(ys)),
-        "customdata": np.concatenate(who).astype(np.int32),
-        "hovertemplate": _HOVER + ("<br>%{fullData.name}" if style["name"] else "") + "<extra></extra>",
+        "customdata": _compact(np.concatenate(who, axis=1).T),
+        "hovertemplate": f"{value} at %{{x}}{_WHO}"
+        + ("<br>%{fullData.name}" if style["name"] else "")
+        + "<extra></extra>",
     }
 
 
-def _compact(y: Array) -> NDArray[np.floating]:
-    """Return values in four bytes each, unless one is too large or too small for these."""
-    sizes, fits = np.abs(y[np.isfinite(y) & (y != 0)]), np.finfo(np.float32)
-    return y.astype(np.float32) if np.all((sizes > fits.tiny) & (sizes < fits.max)) else y
+def _lone(raw: Trace) -> list[Trace]:
+    """Return the dots of values between two gaps."""
+    return [] if raw["mode"] == "markers" else lone_trace(raw["x"], raw["y"], raw)
 
 
-def _trend(y: Array, sd: float) -> Array:
+def _compact(values: Array) -> NDArray[np.floating]:
+    """Return values in four bytes each where that keeps them as they are."""
+    with np.errstate(over="ignore"):
+        short = values.astype(np.float32)
+    return short if np.array_equal(short.astype(np.float64), values, equal_nan=True) else values
+
+
+def _trend(curve: Curve) -> Array:
     """Smooth all but the first value: the untrained model is no part of the trend."""
-    return np.append(y[0], smooth(y[1:], sd)) if len(y) > 1 else y
+    if len(curve.x) < 2:
+        return curve.y
+    return np.append(curve.y[0], smooth(curve.x[1:], curve.y[1:], _width(curve)))
 
 
 def _bands(curves: Sequence[Curve]) -> list[Trace]:
@@ -191,7 +227,7 @@ def _bands(curves: Sequence[Curve]) -> list[Trace]:
     traces = band(x, low, high, theme.GREY_WASH, "5–95 %", "5–95 % of trials")
     traces += band(x, lower, upper, theme.GREY_WASH_DEEP, "25–75 %", "25–75 % of trials")
     line = {"color": theme.MUTED, "width": 2, "dash": "dot"}
-    hover = {"hovertemplate": f"median of {len(curves)} trials: %{{y:.4g}} at %{{x}}<extra></extra>"}
+    hover = {"hovertemplate": f"median of {len(curves)} trials: {VALUE} at %{{x}}<extra></extra>"}
     traces.append({"type": "scatter", "mode": "lines", "x": x, "y": middle, "name": "median", "line": line, **hover})
     return traces
 
@@ -211,8 +247,11 @@ def _colour_key(axis: Axis | None) -> list[Trace]:
     if axis is None or len(axis.values) < 2:
         return []
     if not axis.numeric:
-        shown = [(number(v), curve_colour(axis, v)) for v in axis.values[: len(theme.CATEGORIES)]]
-        return [{**empty, "name": escape(shorten(v)), "line": {"color": c, "width": 3}} for v, c in shown]
+        names = labels([axis.write(value) for value in axis.values])
+        if (others := len(names) - len(theme.CATEGORIES)) > 0:  # the last colour is that of all that have none
+            names = [*names[: len(theme.CATEGORIES) - 1], f"{others + 1} others"]
+        shown = zip(names, theme.CATEGORIES, strict=False)
+        return [{**empty, "name": escape(name), "line": {"color": colour, "width": 3}} for name, colour in shown]
     places = [axis.place(axis.values[0]), axis.place(axis.values[-1])]
     ticks = parameter_ticks(axis)
     bar = colour_bar(
@@ -246,12 +285,23 @@ def _y_axis(metric: str, curves: Sequence[Curve]) -> Layout:
 def _alt(summary: Summary, metrics: Sequence[str]) -> str:
     coloured = f", coloured by {summary.main.name}" if summary.main else ""
     if summary.main and summary.main.numeric and summary.main.values:
-        coloured += f" from {number(summary.main.values[0])} to {number(summary.main.values[-1])}"
+        coloured += (
+            f" from {summary.main.write(summary.main.values[0])} to {summary.main.write(summary.main.values[-1])}"
+        )
     return f"Line chart of {metrics[0] if metrics else 'no metric'} over training for every trial{coloured}."
 
 
-def _curves_aid(summary: Summary, many: bool) -> str:
+def _curves_aid(summary: Summary, curves: Sequence[Curve], many: bool) -> str:
     text = f"Colour is the {summary.main.name}; the thick line is the best point." if summary.main else ""
     if many:
-        text += " The bands hold all trials; only the best points are drawn singly."
-    return f"{text} Smoothed is a centred average, with the raw curve faint behind it."
+        text += f" The bands are quantiles over all trials; the curves are of the {_TOP} best points."
+    text += " Smoothed is a centred average, with the raw curve faint behind it."
+    if any(c.lost for c in curves):
+        text += " A line ends where values were not measured, and a cross stands there."
+    longest = max(curves, key=lambda c: len(c.x), default=None)
+    if longest is not None and len(shown := extremes(longest.y, _LONG, longest.cuts)) < len(longest.x):
+        text += (
+            f" Of the longest curve {len(shown):,} of {len(longest.x):,} values are drawn, the least and the greatest "
+            "of each stretch among them."
+        )
+    return text

@@ -1,9 +1,7 @@
 """Where training fails over two hyperparameters."""
 
 import hpsearch.reports.kit.theme as theme
-from hpsearch.base import words
 from hpsearch.base.types import TrialState
-from hpsearch.base.words import number
 from hpsearch.reports.kit.canvas import Drawn, Layout, draw, parameter_axis
 from hpsearch.reports.kit.figure import Figure
 from hpsearch.reports.kit.marks import drawn, outcome, states_of
@@ -47,7 +45,7 @@ def diverged_figure(summary: Summary, importance: Importance | None) -> Figure:
     lost = sum(p.state is TrialState.INFEASIBLE for p in points)
     alt = f"Map of {len(points)} points over {x.name} and {y.name}; {lost} did not train."
     edge = summary.frontier
-    alt += f" The estimated edge lies at {x.name} {number(edge.edge)}." if edge else ""
+    alt += f" The estimated edge lies at {x.name} {x.write(edge.edge)}." if edge else ""
     return draw(traces, layout, alt)
 
 
@@ -59,7 +57,7 @@ def _region(frontier: Frontier) -> Layout:
     zone = {"type": "rect", "yref": "paper", "y0": 0, "y1": 1, "layer": "below", "line": {"width": 0}}
     label = {
         **{"x": frontier.axis.place(frontier.edge), "y": 0.99, "yref": "paper", "yanchor": "top", "showarrow": False},
-        **{"text": f"edge ≈ {number(frontier.edge)}", "font": {"color": theme.RED, "size": 12}},
+        **{"text": f"edge ≈ {frontier.axis.write(frontier.edge)}", "font": {"color": theme.RED, "size": 12}},
         **{
             "xanchor": "right" if above else "left",
             "xshift": -5 if above else 5,
@@ -81,7 +79,7 @@ def _diverged_aid(summary: Summary) -> str:
     edge = summary.frontier
     if edge is None:
         return "Crosses did not train. No single hyperparameter tells them from those that did."
-    zone = f"between {words.number(edge.low)} and {words.number(edge.high)} (grey)"
+    zone = f"between {edge.axis.write(edge.low)} and {edge.axis.write(edge.high)} (grey)"
     if edge.accuracy == 1:
         where = f"halfway between those that did and those that did not; {zone} there are none"
     else:

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 import hpsearch.reports.kit.theme as theme
-from hpsearch.reports.kit.canvas import Drawn, Trace, axis_style, draw, escape, shorten
+from hpsearch.base.labels import labels, shorten
+from hpsearch.reports.kit.canvas import Drawn, Trace, axis_style, draw, escape
 from hpsearch.reports.kit.figure import Figure
 from hpsearch.reports.summary.importance import Importance, Ranking, Share
 from hpsearch.reports.summary.numbers import Findings, Summary
@@ -32,11 +33,11 @@ def importance_figure(importance: Importance) -> Figure:
     rankings = [r for r in (importance.fanova, importance.ped) if r.shares]
     names = list(dict.fromkeys(s.name for r in rankings for s in r.shares))
     pair = importance.interaction
-    labels = [shorten(name, 26) for name in names] + ([_TOGETHER + shorten(pair.name, 40)] if pair else [])
+    rows_of = labels(names, 26) + ([_TOGETHER + shorten(pair.name, 40)] if pair else [])
     traces = [_bars(r, names, pair if r is importance.fanova else None) for r in rankings]
-    rows = len(labels)
+    rows = len(rows_of)
     y = axis_style(
-        "", range=[rows - 0.4, -0.6], tickvals=list(range(rows)), ticktext=[_wrapped(text) for text in labels]
+        "", range=[rows - 0.4, -0.6], tickvals=list(range(rows)), ticktext=[_wrapped(text) for text in rows_of]
     )
     y |= {"showgrid": False, "ticks": "", "tickfont": {"color": theme.INK}}
     x = axis_style("share", range=[0, 1.02], tickformat=".0%")

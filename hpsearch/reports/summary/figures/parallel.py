@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import hpsearch.reports.kit.theme as theme
 from hpsearch.base.columns import metric_column
+from hpsearch.base.labels import labels
 from hpsearch.base.types import TrialTable
-from hpsearch.base.words import number, score
+from hpsearch.base.words import score
 from hpsearch.reports.kit.canvas import (
     Drawn,
     Layout,
@@ -18,7 +19,7 @@ from hpsearch.reports.kit.canvas import (
     parameter_ticks,
     positive_span,
     round_ticks,
-    shorten,
+    written_ticks,
 )
 from hpsearch.reports.kit.figure import Figure
 from hpsearch.reports.kit.losses import several_losses
@@ -66,7 +67,7 @@ def parallel_figure(table: TrialTable, summary: Summary) -> Figure:
     columns += [_result(name, _means(table, name, points)) for name in _results(table, summary)]
     columns.append(_result(summary.objective.metric, [p.mean for p in points]))
     traces = _lines(summary, points, columns)
-    titles = [escape(shorten(c.title, 20)) for c in columns]
+    titles = list(map(escape, labels([c.title for c in columns], 20)))
     x = axis_style(
         "", range=[-0.18, len(columns) - 0.72], tickvals=list(range(len(columns))), ticktext=titles, side="top"
     )
@@ -110,7 +111,7 @@ def _result(name: str, values: Sequence[float | None]) -> _Column:
     return _Column(
         title,
         tuple(_share(_scaled(v, log), *ends) for v in values),
-        tuple((_share(_scaled(t, log), *ends), number(t)) for t in ticks),
+        tuple((_share(_scaled(t, log), *ends), text) for t, text in written_ticks(ticks)),
     )
 
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import hpsearch.reports.kit.theme as theme
 from hpsearch.base import words
-from hpsearch.base.words import number
-from hpsearch.reports.kit.canvas import MARKS, Drawn, Layout, Trace, axis_style, draw, escape, shorten
+from hpsearch.base.labels import labels, shorten
+from hpsearch.reports.kit.canvas import MARKS, Drawn, Layout, Trace, axis_style, draw, escape
 from hpsearch.reports.kit.figure import Figure
 from hpsearch.reports.kit.space import Axis
 from hpsearch.reports.summary.importance import leading
@@ -55,12 +55,12 @@ def ranges_figure(summary: Summary, axes: Sequence[Axis]) -> Figure:
                 "opacity": 0.6,
                 "line": {"width": 1.6},
             },
-            "hovertext": [f"point {p.point}: {escape(a.name)} {number(p.params[a.key])}" for a, p in at],
+            "hovertext": [f"point {p.point}: {escape(a.name)} {escape(a.write(p.params[a.key]))}" for a, p in at],
         },
         *_best(summary, axes, lanes),
     ]
     y = axis_style("", range=[len(axes) - 0.4, -0.6], tickvals=list(range(len(axes))), showgrid=False, ticks="")
-    y |= {"ticktext": [escape(shorten(axis.name, 26)) for axis in axes], "tickfont": {"color": theme.INK}}
+    y |= {"ticktext": list(map(escape, labels([axis.name for axis in axes], 26))), "tickfont": {"color": theme.INK}}
     ticks = {"tickvals": [0, EDGE, 0.5, 1 - EDGE, 1], "ticktext": ["lowest", "10 %", "middle", "90 %", "highest"]}
     layout = {
         "xaxis": axis_style("value tried, on the scale of its range", range=[-0.04, 1.04], **ticks),
@@ -84,7 +84,7 @@ def _best(summary: Summary, axes: Sequence[Axis], lanes: dict[str, int]) -> list
             **{"type": "scatter", "mode": "markers+text", "name": "best"},
             **{"x": [round(a.relative(best.params[a.key]), 4) for a in active], "y": [lanes[a.key] for a in active]},
             "marker": {"color": theme.INK, "symbol": "diamond", "size": 11},
-            "text": [number(best.params[a.key]) for a in active],
+            "text": [escape(shorten(a.write(best.params[a.key]))) for a in active],
             "textposition": "top center",
             "cliponaxis": False,
             "hoverinfo": "skip",
@@ -112,7 +112,7 @@ def _first_ends(summary: Summary, axes: Sequence[Axis], lanes: dict[str, int]) -
 def _ends(axes: Sequence[Axis]) -> list[Layout]:
     style: Layout = {"showarrow": False, "font": {"size": 11, "color": theme.MUTED}, "yshift": -15}
     return [
-        {**style, "x": x, "y": i, "text": escape(number(axis.values[end])), "xanchor": anchor}
+        {**style, "x": x, "y": i, "text": escape(shorten(axis.write(axis.values[end]))), "xanchor": anchor}
         for i, axis in enumerate(axes)
         for x, end, anchor in ((0, 0, "left"), (1, -1, "right"))
     ]

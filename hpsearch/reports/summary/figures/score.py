@@ -6,7 +6,7 @@ from typing import Any
 
 import hpsearch.reports.kit.theme as theme
 from hpsearch.base.types import TrialState
-from hpsearch.base.words import number, score
+from hpsearch.base.words import score
 from hpsearch.reports.kit.canvas import (
     MARKS,
     Drawn,
@@ -18,10 +18,12 @@ from hpsearch.reports.kit.canvas import (
     lost_strip,
     menu,
     parameter_axis,
+    parameter_ticks,
     switched,
 )
 from hpsearch.reports.kit.figure import Figure
-from hpsearch.reports.kit.marks import MANY_POINTS, MOST_POINTS, band, drawn, hover, score_axis, shown_of
+from hpsearch.reports.kit.lines import band
+from hpsearch.reports.kit.marks import MANY_POINTS, MOST_POINTS, drawn, hover, score_axis, shown_of
 from hpsearch.reports.kit.points import Point
 from hpsearch.reports.kit.space import Axis
 from hpsearch.reports.summary.numbers import Findings, Summary
@@ -186,7 +188,7 @@ def _marks(rates: Rates) -> tuple[list[Layout], list[Layout]]:
         inside = rates.trains
         shapes.append(_region(inside.low, inside.high, theme.GREEN_WASH))
         middle = (axis.place(inside.low) + axis.place(inside.high)) / 2
-        text = f"trains {number(inside.low)} to {number(inside.high)}" if inside.low < inside.high else "trains"
+        text = f"trains {axis.write(inside.low)} to {axis.write(inside.high)}" if inside.low < inside.high else "trains"
         texts.append(_label(middle, text, theme.GREEN))
     if rates.slow is not None:
         texts.append({**_label(low, "too slow", theme.MUTED), "xanchor": "left", "xshift": 4})
@@ -194,7 +196,7 @@ def _marks(rates: Rates) -> tuple[list[Layout], list[Layout]]:
         place, anchor = (high, "right") if edge.side == "above" else (low, "left")
         ends = sorted((edge.estimate, axis.unplace(place)))
         shapes += [_region(ends[0], ends[1], theme.RED_WASH), _line(edge.estimate)]
-        label = _label(place, f"fails<br>edge ≈ {number(edge.estimate)}", theme.RED)
+        label = _label(place, f"fails<br>edge ≈ {axis.write(edge.estimate)}", theme.RED)
         texts.append({**label, "xanchor": anchor, "align": anchor, "xshift": -4 if anchor == "right" else 4})
     return shapes, texts
 
@@ -220,7 +222,8 @@ def _best_label(summary: Summary, axis: Axis) -> Layout:
     log = dict(_frame(summary)["yaxis"])["type"] == "log"
     y = math.log10(best.mean or 1.0) if log else best.mean
     value = best.params.get(axis.key, best.point)
-    text = f"best {escape(number(value))}"
+    ticks = dict(parameter_ticks(axis)) if not axis.numeric else {}
+    text = f"best {escape(ticks.get(axis.place(value)) or axis.write(value))}"
     return {
         **{"x": axis.place(value), "y": y, "text": text, "ay": 34 if summary.objective.maximize else -34, "ax": 0},
         **{"arrowcolor": theme.INK, "arrowwidth": 1, "arrowhead": 0, "standoff": 9, "showarrow": True},

@@ -5,9 +5,10 @@ from heapq import heappop, heappush
 from typing import Any
 
 import hpsearch.reports.kit.theme as theme
+from hpsearch.base.labels import shorten
 from hpsearch.base.types import TrialState, TrialTable
 from hpsearch.base.words import duration, score
-from hpsearch.reports.kit.canvas import Drawn, Trace, axis_style, draw, escape, shorten
+from hpsearch.reports.kit.canvas import Drawn, Trace, axis_style, draw, escape
 from hpsearch.reports.kit.curves import thin
 from hpsearch.reports.kit.figure import Figure
 from hpsearch.reports.kit.space import floats

@@ -130,3 +130,14 @@ def test_seconds_are_those_trained_however_often_is_evaluated(name):
     (training,) = trainings_of(table, "valid/acc")[0]
     assert training.seconds == pytest.approx([1.5 * e for e in epochs])
     assert training.epochs == epochs
+
+
+def test_epochs_whose_metric_is_lost_took_the_time_that_they_took():
+    rows = [{"epoch": e, "step": 10 * e, "epoch_sec": float(e), "valid/acc": math.nan if e in (2, 3) else e}
+            for e in range(1, 6)]  # fmt: skip
+    place = {"point": 0, "seed": 0, "fold": 0}
+    trials = pd.DataFrame([{**place, "state": "COMPLETE", "reason": ""}])
+    table = replace(synthetic.empty(), curves=pd.DataFrame([{**place, **row} for row in rows]), trials=trials)
+    (training,) = trainings_of(table, "valid/acc")[0]
+    assert training.epochs == (1, 4, 5) and training.values == (1, 4, 5)
+    assert training.seconds == (1, 10, 15)

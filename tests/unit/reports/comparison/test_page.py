@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from hpsearch.reports.comparison.page import Added, render_comparison, write_comparison
+from hpsearch.reports.comparison.names import names_of
+from hpsearch.reports.comparison.page import Added, comparison_sections, render_comparison, write_comparison
 from hpsearch.reports.kit.canvas import axis_style, draw
 from hpsearch.reports.kit.cells import Cell
 from hpsearch.reports.kit.tables import as_table
-from tests.support import studies, synthetic
+from tests.support import odd, studies, synthetic
 from tests.support.html import Page
 from tests.support.studies import STUDIES
 
@@ -72,3 +73,33 @@ def test_what_is_added_stands_in_the_answer_among_the_figures_and_in_a_table():
     assert list(figures(text)) == ["best", "arms", "curves"]
     assert "All <b>arms</b> differ." in said
     assert "relu" in said
+
+
+def test_studies_under_default_names_are_called_by_what_differs():
+    one, other = odd.default_names()
+    assert names_of((one, other)) == ("trainer.epochs 30", "trainer.epochs 25")
+    drawn = figures(render_comparison((one, other), ANSWERS))
+    assert drawn["best"]["layout"]["yaxis"]["ticktext"] == ["trainer.epochs 30", "trainer.epochs 25"]
+    for name in ("overlay", "curves"):
+        shown = {trace["name"] for trace in drawn[name]["data"] if trace.get("showlegend", True) and "name" in trace}
+        assert {"trainer.epochs 30", "trainer.epochs 25"} <= shown
+    page = " ".join(Page(render_comparison((one, other), ANSWERS)).text)
+    assert f"{one.name} (trainer.epochs 30) and {other.name} (trainer.epochs 25) side by side" in " ".join(page.split())
+
+
+def test_names_that_tell_studies_apart_are_kept_and_others_are_cut_where_they_are_alike():
+    one, other = synthetic.sweep(), synthetic.slower()
+    assert names_of((one, other)) == ("lr_sweep", "slower")
+    assert names_of((one, replace(other, name="lr_sweep"))) == ("optimizer.momentum 0.9", "optimizer.momentum 0")
+    assert names_of((one, one)) == ("lr_sweep (1)", "lr_sweep (2)")
+    long = [replace(one, name=f"{'a' * 60}{digit}{'b' * 60}") for digit in "23"]
+    first, second = names_of(long)
+    assert first != second and "2" in first and "3" in second and max(map(len, (first, second))) <= 34
+
+
+def test_close_values_differ_in_the_table_of_differences():
+    one = synthetic.sweep()
+    optimizer = {**one.study["config"]["optimizer"], "momentum": 0.9000000001}
+    other = replace(one, study={**one.study, "config": {**one.study["config"], "optimizer": optimizer}})
+    (row,) = comparison_sections((one, other))[-1].table.rows
+    assert [cell.text for cell in row.cells] == ["optimizer.momentum", "0.9", "0.9000000001"]

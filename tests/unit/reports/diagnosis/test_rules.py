@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from hpsearch.reports.diagnosis.history import history, jumps, noise, slope
+from hpsearch.reports.diagnosis.history import history, jumps, noise, places, slope, smoothed
 from hpsearch.reports.diagnosis.rules import ADVICE, Label, diagnose
 
 T = np.arange(1, 21) / 20
@@ -148,3 +148,37 @@ def test_slope_is_that_of_least_squares():
     y = np.array([1.0, 3.0, 2.0, 5.0])
     assert slope(y) == pytest.approx(np.polyfit(range(4), y, 1)[0])
     assert slope([1.0]) == 0
+
+
+def test_a_curve_with_epochs_missing_is_read_by_its_epochs():
+    epochs = np.array([*range(1, 10), *range(21, 41)])
+    line = 3.0 - 0.05 * epochs
+    x = places(epochs.astype(float))
+    assert smoothed(line, x) == pytest.approx(line)
+    assert slope(line, x) == pytest.approx(-0.05)
+    assert noise(line, x) == pytest.approx(0, abs=1e-12)
+    every_third = places(3.0 * np.arange(1, 30))
+    assert slope(line[:29], every_third) == pytest.approx(slope(line[:29]))
+    draws = np.random.default_rng(3)
+    estimates = [noise(line + draws.normal(0, 0.05, len(line)), x) for _ in range(60)]
+    assert np.median(estimates) == pytest.approx(0.05, rel=0.15)
+
+
+def test_a_gap_is_no_standstill_and_no_jump():
+    epochs = [*range(1, 10), *range(31, 61)]
+    falls = [float(np.exp(-epoch / 20)) * 2.3 for epoch in epochs]
+    fields = {"train": falls, "valid": falls, "untrained": 2.3, "numbers": epochs}
+    whole = [float(np.exp(-epoch / 20)) * 2.3 for epoch in range(1, 61)]
+    complete = {"train": whole, "valid": whole, "untrained": 2.3}
+    found, expected = ({each.label for each in diagnose(history(one))} for one in (fields, complete))
+    assert found == expected
+    (evidence,) = (e.evidence for e in diagnose(history(fields)) if e.label is Label.STILL_IMPROVING)
+    assert "in the last 15 epochs" in evidence
+
+
+def test_the_last_epochs_are_counted_by_their_numbers():
+    numbers = [1, 2, 3, 4, 5, 6, 7, 20, 30, 40]
+    falling = [2.0 - 0.04 * number for number in numbers]
+    told = diagnose(history({"train": falling, "valid": falling, "untrained": 2.3, "numbers": numbers}))
+    (evidence,) = (each.evidence for each in told if each.label is Label.STILL_IMPROVING)
+    assert evidence.startswith("the validation loss falls by 0.8 in the last 20 epochs")

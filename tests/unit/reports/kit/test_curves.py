@@ -12,9 +12,9 @@ from hpsearch.reports.summary.numbers import find
 from tests.support import synthetic
 
 
-def slow_local_linear(y, sd):
+def slow_local_linear(x, y, sd):
     """The textbook form: at every place a weighted least-squares line, its value there."""
-    x, fitted = np.arange(len(y)), []
+    fitted = []
     for i in x:
         weights = np.sqrt(np.exp(-0.5 * ((x - i) / sd) ** 2))
         design = np.stack([np.ones(len(y)), x - i], axis=1)
@@ -26,18 +26,25 @@ def slow_local_linear(y, sd):
 @pytest.mark.parametrize("sd", [0.7, 1.0, 3.0])
 def test_smooth_is_local_linear_regression(n, sd):
     y = np.random.default_rng(n).normal(size=n).cumsum()
-    assert smooth(y, sd) == pytest.approx(slow_local_linear(y, sd), abs=5e-3 * np.ptp(y))
+    x = np.arange(float(n))
+    assert smooth(x, y, sd) == pytest.approx(slow_local_linear(x, y, sd), abs=5e-3 * np.ptp(y))
+    kept = np.random.default_rng(n + 1).random(n) < 0.6
+    for scale in (1.0, 0.25, 7.0):  # on a grid with holes, and on no grid
+        places = scale * np.where(kept, x, x + 0.3)[kept if scale < 7 else slice(None)]
+        values = y[kept] if scale < 7 else y
+        expected = slow_local_linear(places, values, scale * sd)
+        assert smooth(places, values, scale * sd) == pytest.approx(expected, abs=2e-2 * np.ptp(y))
 
 
 def test_smooth_leaves_lines_alone_up_to_their_ends():
     y = 3.0 - 0.25 * np.arange(40)
-    assert smooth(y, 2.0) == pytest.approx(y)
-    assert smooth(np.array([5.0]), 2.0) == pytest.approx([5.0])
+    assert smooth(np.arange(40.0), y, 2.0) == pytest.approx(y)
+    assert smooth(np.array([1.0]), np.array([5.0]), 2.0) == pytest.approx([5.0])
 
 
 def test_smooth_removes_noise():
     noise = np.random.default_rng(0).normal(size=400)
-    assert smooth(noise, 4.0).std() < 0.45 * noise.std()
+    assert smooth(np.arange(400.0), noise, 4.0).std() < 0.45 * noise.std()
 
 
 def test_curves_equal_a_slow_group_by():

@@ -121,13 +121,13 @@ def test_the_course_shows_means_with_their_spread():
 
 def test_two_studies_show_the_mean_and_the_interval_of_their_best_points():
     sides = [results_of(scored(scores)) for scores in (SCORES, SCORES[1:])]
-    figure = best_figure(sides)
+    figure = best_figure(sides, ("one", "other"))
     seeds, mean = figure.data[0], figure.data[1]
     best = sides[0].best
     assert list(seeds.x) == list(best.scores)
     assert list(mean.x) == [best.mean]
     assert list(mean.error_x.array) == pytest.approx([best.interval.high - best.mean])
     assert_same_numbers(figure)
-    overlay = overlay_figure(sides, combined(sides[0].main, sides[1].main))
+    overlay = overlay_figure(sides, ("one", "other"), combined(sides[0].main, sides[1].main))
     assert [list(t.y) for t in overlay.data] == [[p.mean for p in side.points] for side in sides]
     assert_same_numbers(overlay)
