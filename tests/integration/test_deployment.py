@@ -18,7 +18,7 @@ from hpsearch.config.compose import compose
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / ".deploy"
-SECTIONS = ("Several GPUs", "Slurm", "MLflow server", "Dashboard")
+SECTIONS = ("Several GPUs", "Slurm", "MLflow server", "One word for all of it", "Dashboard")
 
 
 @pytest.fixture(autouse=True)
@@ -44,12 +44,15 @@ def words_of(line: str) -> list[str]:
     return words[words.index("hpsearch") + 1 :]
 
 
-STUDIES = [line for line in commands() if "-m hpsearch +study" in line]
+STUDIES = [line for line in commands() if "+study=" in line and "hpsearch" in line]
 
 
 @pytest.mark.parametrize("line", STUDIES)
 def test_a_study_of_the_page_is_composed_and_is_the_study_without_its_place(line):
-    composition = compose(words_of(line))
+    shutil.copytree(DEPLOY / "conf", "my_conf")
+    words = words_of(line)
+    dirs = [words.pop(words.index("--config-dir") + 1)] if "--config-dir" in words else []
+    composition = compose([word for word in words if word != "--config-dir"], config_dirs=dirs)
     assert composition.study_name == "lr_sweep"
 
 
@@ -78,6 +81,15 @@ def test_a_cluster_of_a_team_is_one_word_and_no_part_of_what_a_study_is(cluster,
     assert with_it.study_name == without.study_name == "lr_sweep"
     assert with_it.config["launcher"]["_target_"].startswith(f"hpsearch.launch.{cluster}.")
     assert with_it.config["launcher"]["workers"] == 8 and with_it.config["tracker"]["uri"] is None
+
+
+def test_machines_that_share_a_database_say_so_in_one_word_too(folder, monkeypatch):
+    shutil.copytree(DEPLOY / "conf", folder / "my_conf")
+    monkeypatch.setenv("HPSEARCH_DATABASE", "postgresql://10.0.0.4:5432/hpsearch")
+    composition = compose(["+study=lr_sweep", "+cluster=team"], config_dirs=["my_conf"])
+    assert composition.study_name == "lr_sweep"
+    assert composition.config["storage"]["url"] == "postgresql://10.0.0.4:5432/hpsearch"
+    assert composition.config["storage"]["_target_"].endswith(".PostgresStore")
 
 
 def test_ray_s_file_has_private_addresses_authentication_and_no_password():
