@@ -34,7 +34,7 @@ class Job:
     def __init__(self, number: int, name: str, how_it_ended: Callable[["Job"], str]) -> None:
         self.number, self.name, self._how_it_ended = number, name, how_it_ended
         self.machine = ""
-        self.leaving = self.over = False
+        self.leaving = self.over = self._ending = False
         self.workers: dict[int, RemoteWorker] = {}
         self._wire: Wire | None = None
         self._to_send: queue.SimpleQueue[tuple[int, bytes, bytes]] = queue.SimpleQueue()
@@ -101,7 +101,9 @@ class Job:
 
     def end(self) -> None:
         """Let the job end."""
-        self.send(JOB, END)
+        if not self._ending:
+            self._ending = True
+            self.send(JOB, END)
 
 
 class RemoteWorker:

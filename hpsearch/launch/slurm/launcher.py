@@ -203,7 +203,8 @@ class SlurmLauncher(SlotLauncher):
     def _wait_for_one(self) -> None:
         say_at = self._clock() + _SAY_SEC
         while not any(self._is_up(slot) for slot in self._slots):
-            self._events += self.poll(0.2)
+            events = self.poll(0.2)
+            self._events += events
             if self._clock() > say_at:
                 say_at = math.inf
                 job = next(iter(self._jobs.values()))
