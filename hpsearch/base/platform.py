@@ -204,9 +204,10 @@ def _signal_name(number: int) -> str:
 def stop_signals() -> tuple[int, ...]:
     """Return the signals that ask this program to stop: Ctrl-C, SIGTERM, a closed terminal, on Windows Ctrl-Break.
 
-    A closed terminal is none where it is ignored, as under ``nohup``.
+    So does SIGUSR1, which a job of Slurm is sent before its time is over (``--signal=USR1@SECONDS``). A closed terminal
+    is none where it is ignored, as under ``nohup``.
     """
-    numbers = [getattr(signal, name, None) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")]
+    numbers = [getattr(signal, name, None) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGBREAK")]
     hangup = getattr(signal, "SIGHUP", None)
     ignored = hangup is not None and signal.getsignal(hangup) == signal.SIG_IGN
     return tuple(number for number in numbers if number is not None and not (ignored and number == hangup))

@@ -1,4 +1,4 @@
-"""What Ctrl-C, SIGTERM and a closed terminal do to a command while nothing else handles them.
+"""What Ctrl-C, SIGTERM, SIGUSR1 and a closed terminal do to a command while nothing else handles them.
 
 Before it begins to work they end it at once: imports are many, and some take an interrupt for a fault of theirs. Then
 they raise KeyboardInterrupt, so that whatever is open is closed. Either way its exit code is `INTERRUPTED`.
@@ -38,7 +38,7 @@ class Stops:
 
     def take_over(self) -> None:
         """Handle them from now on; a terminal's end not where that is ignored, as under ``nohup``."""
-        for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):
+        for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGBREAK"):
             number = getattr(_signal, name, None)
             ignored = name == "SIGHUP" and _signal.getsignal(_signal.SIGHUP) == _signal.SIG_IGN
             if number is not None and not ignored:

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,7 @@ import pytest
 from hpsearch.base.errors import StorageError
 from hpsearch.tracking import store
 from hpsearch.tracking.mlflow import sync
+from hpsearch.tracking.record import Record
 from hpsearch.tracking.ui import free_port
 from tests.support import fake_study as fake
 
@@ -105,9 +106,9 @@ def study(tmp_path, monkeypatch):
         monkeypatch.delenv(f"MLFLOW_TRACKING_{variable}", raising=False)
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     folder = tmp_path / "studies" / tmp_path.name
-    record = fake.write_study(folder, points=1)
-    (folder / "trials" / "0-0").mkdir(parents=True, exist_ok=True)
-    record.close()
+    with closing(Record(folder)) as record:
+        fake.open_study(record)
+        fake.train(record, fake.spec(folder, 0))
     return folder
 
 

@@ -146,11 +146,12 @@ def test_how_a_process_ended(code, words):
 
 
 def test_signals_that_stop(monkeypatch):
-    assert platform.stop_signals() == (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    assert platform.stop_signals() == (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    assert platform.stop_signals() == (signal.SIGINT, signal.SIGTERM)
+    assert platform.stop_signals() == (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
     signal.signal(signal.SIGHUP, before)
     monkeypatch.delattr(signal, "SIGHUP")
+    monkeypatch.delattr(signal, "SIGUSR1")
     monkeypatch.setattr(signal, "SIGBREAK", 21, raising=False)
     assert platform.stop_signals() == (signal.SIGINT, signal.SIGTERM, 21)
 

@@ -10,7 +10,7 @@ import pytest
 
 from hpsearch.base.stopping import INTERRUPTED, Stops, stops
 
-SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1]
 
 
 @pytest.fixture
