@@ -207,7 +207,7 @@ class OpenPoints:
             self.pool.add(replace(spec, attempt=known.attempts + 1), curve)
         elif known.state.finished:
             self._note_finished(point, recorded(self._plan.objective, spec, known, curve))
-        elif first and self._rule.waits(point.trial.number):
+        elif first and self._rule.waits(point.trial.number) and not self.pool.keeps(spec.id):
             if known.state is TrialState.RUNNING:  # its driver ended before it read that the trial had paused
                 self._record.state(spec.id, TrialState.PAUSED, known.reports[-1].time, reason=known.reason)
             self._note_paused(point, recorded(self._plan.objective, spec, known, curve))

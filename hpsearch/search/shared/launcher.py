@@ -76,9 +76,8 @@ class SharedLauncher:
         self._told = 0
         self._looked_at = -lease_sec
         self._look_for_drivers()
-        for stem, lease, attempt, slot in leading.run(self._held):
-            if lease in self._drivers and slot < len(self._drivers[lease].slots):
-                self._claims[trial_of(stem)] = _Claim(lease, self._drivers[lease].slots[slot], attempt)
+        for stem, lease, attempt, place in leading.run(self._held):
+            self._claims[trial_of(stem)] = _Claim(lease, self._slot(lease, place), attempt)
 
     @property
     def slots(self) -> int:
@@ -222,6 +221,12 @@ class SharedLauncher:
         there = {lease for lease, *_ in self._leading.run(self._leases)}
         for lease in self._drivers.keys() - there:
             self._lose(lease)
+
+    def _slot(self, lease: int, place: int) -> int:
+        """Return the number of a slot of a driver; one that leaves has given up the places that it still uses."""
+        slots = self._drivers[lease].slots
+        slots += self._new_slots(max(0, place + 1 - len(slots)))
+        return slots[place]
 
     def _new_slots(self, count: int) -> list[int]:
         """Return numbers for slots, those that no driver has."""

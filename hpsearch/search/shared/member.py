@@ -16,6 +16,8 @@ from hpsearch.search.shared.leases import Lease
 from hpsearch.search.shared.trial_files import TRIALS
 from hpsearch.search.shared.wire import KILL, Told, event_texts, spec_from, told_from, trial_of
 
+DRIVERS = "drivers"
+"""Where drivers train, each under the number of its lease, in a study's folder."""
 POLL_SEC = 0.02
 SETTLE_SEC = 10.0
 """How long a driver that leaves waits until it is heard that it gave its trials back."""
@@ -56,7 +58,8 @@ class Member:
         self._database, self._study, self._lease = database, study, lease
         self._launcher, self._make_spec = launcher, make_spec
         self._check, self._arrived = check, arrived
-        self._own = folder / "drivers" / str(lease.id)
+        self._own = folder / DRIVERS / str(lease.id)
+        self._remove_left(database, folder / DRIVERS)
         self._running: dict[TrialId, int] = {}
         self._taken: set[tuple[TrialId, int]] = set()
         self._revoked: set[TrialId] = set()
@@ -68,6 +71,17 @@ class Member:
         self._leaves, self._stops = threading.Event(), threading.Event()
         self.error: HpsearchError | None = None
         self._thread = start_thread(self._run, name="member")
+
+    def _remove_left(self, database: Database, folder: Path) -> None:
+        """Remove the folders of drivers that were killed."""
+        there = {path.name: path for path in folder.iterdir()} if folder.is_dir() else {}
+        live = {str(lease) for lease in database.run(self._leases)} if there else set()
+        for name in there.keys() - live:
+            shutil.rmtree(there[name], ignore_errors=True)
+
+    def _leases(self, cursor: Cursor) -> list[int]:
+        cursor.execute("select id from hpsearch.leases where study = %s", (self._study,))
+        return [lease for (lease,) in cursor.fetchall()]
 
     def leave(self, within_sec: float) -> None:
         """Let every trial pause at the end of its epoch, and give all of them back.
