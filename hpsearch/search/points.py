@@ -58,7 +58,7 @@ class OpenPoints:
     ) -> None:
         self._plan = plan
         self._study = study
-        self._record = record
+        self._launcher, self._record = launcher, record
         self._make_spec = make_spec
         self._observer, self._clock = environment.observer, environment.clock
         self._rule = PruneRule(study.study.pruner, plan.objective)
@@ -207,7 +207,7 @@ class OpenPoints:
             self.pool.add(replace(spec, attempt=known.attempts + 1), curve)
         elif known.state.finished:
             self._note_finished(point, recorded(self._plan.objective, spec, known, curve))
-        elif first and self._rule.waits(point.trial.number) and not self.pool.keeps(spec.id):
+        elif first and self._rule.waits(point.trial.number) and spec.id not in self._launcher.kept:
             if known.state is TrialState.RUNNING:  # its driver ended before it read that the trial had paused
                 self._record.state(spec.id, TrialState.PAUSED, known.reports[-1].time, reason=known.reason)
             self._note_paused(point, recorded(self._plan.objective, spec, known, curve))

@@ -96,15 +96,11 @@ class Pool:
 
     def go_on(self, spec: TrialSpec, curve: Mapping[float, float]) -> None:
         """Take over a trial of an earlier driver: queue its next attempt, unless the one in `spec` still runs."""
-        if self.keeps(spec.id):
+        if spec.id in self._launcher.kept:
             self._running[spec.id] = Live(spec, dict(curve), epoch=max(curve, default=0))
             self._watch.start(spec.id, 0.0)
         else:
             self.add(replace(spec, attempt=spec.attempt + 1), curve)
-
-    def keeps(self, trial: TrialId) -> bool:
-        """Return whether a trial of an earlier driver still runs: what it was told it has yet to do."""
-        return trial in self._launcher.kept
 
     @property
     def free(self) -> int:
