@@ -100,6 +100,24 @@ def test_a_driver_that_follows_trains_hands_back_and_says_who_reported(postgres,
 
 
 @pytest.mark.long
+def test_one_that_leads_and_is_interrupted_is_followed_by_another(postgres, database, drivers, tmp_path):
+    study, gate = SharedStudy(postgres, database), Gate(tmp_path)
+    words = search_words(database, f"+args.gate={gate.file}", function="waiting", points=6)
+    team = [drivers(words) for _ in range(2)]
+    wait_for(lambda: study.leader and held(study) == 2, said=lambda: [each.said for each in team])
+    (leader,) = [each for each in team if each.process.pid == study.leader]
+    (other,) = [each for each in team if each is not leader]
+    leader.process.send_signal(signal.SIGINT)
+    wait_for(lambda: "interrupted" in leader.said, said=lambda: leader.said)
+    gate.open(6)
+    assert leader.end() == 130, leader.said
+    assert other.end() == 0, other.said
+    check_whole(study, 6)
+    assert study.term == 2
+    assert pages(team) == [other]
+
+
+@pytest.mark.long
 def test_mlflow_in_the_same_server_has_every_trial_once_whoever_led(postgres, database, drivers, tmp_path):
     study, gate = SharedStudy(postgres, database), Gate(tmp_path)
     uri = postgres.create("mlflow").replace("postgresql:", "postgresql+psycopg:")

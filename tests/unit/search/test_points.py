@@ -12,8 +12,9 @@ from hpsearch.search.auto import AutoSampler
 from hpsearch.search.auto_pruner import AutoPruner
 from hpsearch.search.pruners import TopKAfter
 from hpsearch.search.samplers import Grid
+from hpsearch.tracking.lines import read_events
 from tests.support.driver import COMPLETE, LR, Killed, Setup, resumes
-from tests.support.fake_launcher import trains
+from tests.support.fake_launcher import FakeLauncher, trains
 
 
 def test_a_diverged_trial_makes_its_point_infeasible_at_the_worst_score(tmp_path):
@@ -452,3 +453,31 @@ def test_who_goes_on_whatever_its_rank_does_so_after_a_kill(tmp_path, moment, mo
     assert {2, 4} <= set(hedged.values())
     assert all(came[point] >= epoch for point, epoch in hedged.items())
     assert sum(outcome.counts.values()) == 40
+
+
+def test_a_trial_that_still_runs_elsewhere_and_was_told_to_wait_is_waited_for(tmp_path):
+    """Its driver was killed as it had decided that; the next one hears of the pause, and only then it may go on."""
+
+    def stop(poll):
+        if poll == 2:  # the first point has reported its first epoch, and was told to wait there
+            raise Killed
+
+    setup = Setup(tmp_path, {"lr": "choice(0.1, 0.2)"}, pruner=TopKAfter(epochs=1, k=1), seeds=(0,))
+    script = resumes(lambda spec: [spec.params["lr"]] * 3)
+    with contextlib.suppress(Killed):
+        setup.run(script, slots=1, on_poll=stop)
+    before, trial = setup.launcher, TrialId(0, 0)
+    assert trial in before.paused
+
+    def taken_over(script, **options):
+        launcher = FakeLauncher(script, **options)
+        launcher.kept, launcher.running, launcher.paused = {trial}, before.running, before.paused
+        launcher.on_poll = lambda poll: setattr(launcher, "kept", frozenset()) if poll == 0 else None
+        return launcher
+
+    outcome = setup.run(script, kind=taken_over, slots=1)
+    lines, _ = read_events(setup.folder / "events" / f"{trial.stem}.jsonl")
+    states = [line["state"] for line in lines if line["event"] == "state"]
+    assert states == ["WAITING", "PAUSED", "PRUNED"]  # the killed one wrote the first
+    assert [(spec.id.point, spec.attempt) for spec in setup.launcher.submitted] == [(1, 1), (1, 2)]
+    assert outcome.counts == {TrialState.COMPLETE: 1, TrialState.PRUNED: 1}
