@@ -1,14 +1,16 @@
 """What stops points early when the user does not say how: stages, at which they wait until they are chosen."""
 
+import math
 from bisect import bisect_right
-from dataclasses import replace
+from collections.abc import Iterable, Iterator
 from functools import cache
 
 from hpsearch.base.errors import check_int
 from hpsearch.base.types import Decision, TrialState
-from hpsearch.search.candidates import Candidate, Candidates, ahead, best_of, end_of, peers
-from hpsearch.search.hedge import hedged_share, worth_of_ranks
+from hpsearch.search.candidates import Candidate, Candidates, peers
+from hpsearch.search.hedge import hedged_share
 from hpsearch.search.pruners import Promoter
+from hpsearch.search.standings import Kind, Standings
 
 START, SHARE = 64, 12
 """`AutoPruner.start` and `AutoPruner.share` of long trainings, of 48 epochs or more."""
@@ -79,146 +81,129 @@ class AutoPruner(Promoter):
 
     def decide(self, point: int, candidates: Candidates) -> Decision:
         """Pause a point at its first report at or after a stage, unless it would go on at once."""
-        candidate = candidates[point]
+        standings = Standings.of(candidates)
+        candidate = standings[point]
         stage = self._stage(candidate)
         earlier = max((epoch for epoch in candidate.scores if epoch < candidate.epoch), default=0)
-        if stage < 0 or stage == self._stage(candidate, earlier) or self._explores(candidate, candidates):
+        if stage < 0 or stage == self._stage(candidate, earlier) or self._explores(candidate, standings):
             return Decision.CONTINUE
-        if candidate.goes_on_unranked and not self._repeats_half(candidate, candidates):
+        if candidate.goes_on_unranked and not self._repeats_half(candidate, standings):
             return Decision.CONTINUE
-        candidate.hedged = min(candidate.hedged, candidate.epoch)
-        if len(candidates) < self._fewest(candidates):
+        _hedge(candidate, min(candidate.hedged, candidate.epoch), standings)
+        if len(standings) < self._fewest(standings):
             return Decision.PAUSE
-        if _rank(candidate, candidates) >= self._places(candidate, candidates):
-            candidate.hedged = candidate.hedged or self._bracket(candidate, candidates)
+        place = (candidate.epochs, candidate.epoch)
+        if standings.group(*place).rank(candidate) >= self._places(*place, standings):
+            _hedge(candidate, candidate.hedged or self._bracket(candidate, standings), standings)
             return Decision.CONTINUE if candidate.goes_on_unranked else Decision.PAUSE
-        waiting = {**candidates, point: replace(candidate, state=TrialState.PAUSED)}
-        return Decision.CONTINUE if self._best(waiting, asking=True) == point else Decision.PAUSE
+        with standings.supposing(point, TrialState.PAUSED):
+            return Decision.CONTINUE if self._best(standings, asking=True) == point else Decision.PAUSE
 
     def promote(self, candidates: Candidates, asking: bool) -> int | None:
         """Choose the best at the latest stage; once no new points are asked also who goes on whatever its rank."""
-        paused = [each for each in candidates.values() if each.state is TrialState.PAUSED]
-        if not paused or (asking and len(candidates) < self._fewest(candidates)):
+        standings = Standings.of(candidates)
+        if not standings.waiting_at() or (asking and len(standings) < self._fewest(standings)):
             return None
-        hedged = next((each.point for each in paused if each.goes_on_unranked), None)
-        best = self._best(candidates, asking) if hedged is None else hedged
+        hedged = standings.unranked
+        best = self._best(standings, asking) if hedged is None else hedged
         if best is not None or asking:
             return best
-        latest = next((each for each in reversed(paused) if self._stage(each) == 0), None)
-        end = None if latest is None else end_of(latest, candidates)
-        if latest is None or end is None or not _is_due(end - latest.epoch, candidates, HEDGED_LAST):
+        latest = standings.last_waiting([place for place in standings.waiting_at() if self._stage_at(*place) == 0])
+        end = None if latest is None else standings.end_of(latest.epochs)
+        if latest is None or end is None or not _is_due(end - latest.epoch, standings, HEDGED_LAST):
             return None
-        latest.hedged = end
+        _hedge(latest, end, standings)
         return latest.point
 
-    def _fewest(self, candidates: Candidates) -> int:
+    def _fewest(self, standings: Standings) -> int:
         """Return how many points come to the first stage before one goes on."""
         if self.start is not None:
             return self.most
-        kinds = {each.epochs: each for each in candidates.values()}.values()
-        longest = max((self._epochs(each, candidates) for each in kinds), default=START)
+        longest = max((self._epochs(kind, standings) for kind in standings.kinds), default=START)
         return min(self.most, -(-4 * longest // 3))
 
-    def _epochs(self, candidate: Candidate, candidates: Candidates) -> int:
-        """Return how long a point trains; as long as any where that is not known."""
-        return self.epochs or end_of(candidate, candidates) or START
+    def _epochs(self, kind: Kind, standings: Standings) -> int:
+        """Return how long points of a kind train; as long as any where that is not known."""
+        return self.epochs or standings.end_of(kind) or START
 
-    def _bracket(self, candidate: Candidate, candidates: Candidates) -> int:
+    def _bracket(self, candidate: Candidate, standings: Standings) -> int:
         """Return the epoch to which a point at the first stage trains whatever its rank; 0: it does not."""
-        end = end_of(candidate, candidates)
+        kind = candidate.epochs
+        end = standings.end_of(kind)
         if end is None or self._stage(candidate) > 0:
             return 0
-        spent = dict.fromkeys([*(start for start in self._starts(candidate) if start < end), end], 0)
-        for each in candidates.values():
-            if each.hedged in spent and each.epochs == candidate.epochs:
-                spent[each.hedged] += each.last
-        start = min(spent, key=spent.__getitem__)
-        return start if _is_due(start - candidate.epoch, candidates, HEDGED, FREE * end) else 0
+        starts = [*(start for start in self._starts(kind) if start < end), end]
+        start = min(starts, key=lambda each: standings.spent(kind, each))
+        return start if _is_due(start - candidate.epoch, standings, HEDGED, FREE * end) else 0
 
-    def _starts(self, candidate: Candidate) -> list[int]:
+    def _starts(self, kind: Kind) -> list[int]:
         """Return the stages at which brackets begin."""
-        epochs = candidate.epochs if self.epochs is None else self.epochs
+        epochs = kind if self.epochs is None else self.epochs
         return _stages(epochs)[1:][-BRACKETS:] if epochs else []
 
-    def _repeats_half(self, candidate: Candidate, candidates: Candidates) -> bool:
+    def _repeats_half(self, candidate: Candidate, standings: Standings) -> bool:
         """Return whether a point at half of its epochs has repeated the curve of one that went on."""
-        half = self._starts(candidate)[-1:]
-        if not half or self._stage(candidate) != self._stage(candidate, half[0]):
+        half = self._starts(candidate.epochs)[-1:]
+        if not half or self._stage(candidate) != self._stage(candidate, half[0]) or len(candidate.scores) == 1:
             return False
-        came = _came(candidate.epoch, candidates)
-        del came[candidate.point]
-        return not _parted([candidate], came)[0]
+        prefix = candidate.prefix(candidate.epoch)
+        others = (each for each in peers(candidate, standings) if each is not candidate)
+        went_on = (each for each in others if each.epoch > candidate.epoch or not each.waits)
+        return len(prefix) > 1 and any(each.prefix(candidate.epoch) == prefix for each in _came(candidate, went_on))
 
-    def _best(self, candidates: Candidates, asking: bool) -> int | None:
+    def _best(self, standings: Standings, asking: bool) -> int | None:
         """Return the best of those that wait at the latest stage at which one is good enough."""
-        waiting: dict[tuple[int, int, int], list[Candidate]] = {}
-        for each in candidates.values():
-            if each.state is TrialState.PAUSED:
-                waiting.setdefault((self._stage(each), each.epoch, each.epochs or 0), []).append(each)
-        for (_, epoch, _), together in sorted(waiting.items(), reverse=True):
-            came = _came(epoch, candidates)
-            new, repeated = _parted(together, came)
-            places = self._places(together[0], candidates) if asking else LAST
-            for group in (new,) if asking else (new, repeated):
-                best = best_of(group, came)
-                if best is not None and _rank(best, came) < places:
+        order = sorted(standings.waiting_at(), key=lambda at: (self._stage_at(*at), at[1], at[0] or 0), reverse=True)
+        for kind, epoch in order:
+            group = standings.group(kind, epoch)
+            places = self._places(kind, epoch, standings) if asking else LAST
+            for repeated in (False,) if asking else (False, True):
+                best = group.best(repeated)
+                if best is not None and group.rank(best) < places:
                     return best.point
         return None
 
-    def _places(self, candidate: Candidate, candidates: Candidates) -> float:
-        """Return how many go on from where a point stands while new ones are asked."""
-        asked = [each for each in candidates.values() if each.epochs == candidate.epochs]
-        stage = self._stage(candidate)
-        start = next((each for each in self._starts(candidate) if self._stage(candidate, each) == stage), None)
-        began = sum(each.hedged == start and each.last >= start for each in asked) if start else 0
-        share = self.share or min(SHARE, max(2, self._epochs(candidate, candidates) / 4))
-        return max(1.0, float((len(asked) / share) ** 0.5 / THINNING**stage), began / 2)
+    def _places(self, kind: Kind, epoch: int, standings: Standings) -> float:
+        """Return how many go on from an epoch while new ones are asked."""
+        stage = self._stage_at(kind, epoch)
+        start = next((each for each in self._starts(kind) if self._stage_at(kind, each) == stage), None)
+        began = standings.began(kind, start) if start else 0
+        share = self.share or min(SHARE, max(2, self._epochs(kind, standings) / 4))
+        return max(1.0, float((standings.asked(kind) / share) ** 0.5 / THINNING**stage), began / 2)
 
-    def _explores(self, candidate: Candidate, candidates: Candidates) -> bool:
+    def _explores(self, candidate: Candidate, standings: Standings) -> bool:
         """Return whether a point is to show how many epochs there are."""
-        unknown = self.epochs is None and end_of(candidate, candidates) is None
-        return unknown and candidate.point == min(each.point for each in peers(candidate, candidates))
+        unknown = self.epochs is None and standings.end_of(candidate.epochs) is None
+        return unknown and not any(each.point < candidate.point for each in peers(candidate, standings))
 
     def _stage(self, candidate: Candidate, epoch: int | None = None) -> int:
-        """Return the last stage that a point has come to at an epoch, by default its last; -1 before the first."""
-        epoch = candidate.epoch if epoch is None else epoch
-        epochs = candidate.epochs if self.epochs is None else self.epochs
+        """Return the last stage that a point has come to at an epoch, by default where it stands; -1: none."""
+        return self._stage_at(candidate.epochs, candidate.epoch if epoch is None else epoch)
+
+    def _stage_at(self, kind: Kind, epoch: int) -> int:
+        epochs = kind if self.epochs is None else self.epochs
         return (epoch.bit_length() if epochs is None else bisect_right(_stages(epochs), epoch)) - 1
 
 
-def _came(epoch: int, candidates: Candidates) -> dict[int, Candidate]:
-    """Return the points that came to an epoch, or to their end before."""
-    complete = TrialState.COMPLETE
-    return {n: each for n, each in candidates.items() if each.last >= epoch or each.state is complete}
+def _hedge(candidate: Candidate, epoch: int, standings: Standings) -> None:
+    """Let a point train to an epoch whatever its rank."""
+    if candidate.hedged != epoch:
+        candidate.hedged = epoch
+        standings.changed(candidate.point, math.inf)
 
 
-def _is_due(epochs: int, candidates: Candidates, least: float, free: int = 0) -> bool:
+def _came(candidate: Candidate, others: Iterable[Candidate]) -> Iterator[Candidate]:
+    """Return those of others that came to where a point stands, or to their end before."""
+    return (each for each in others if each.last >= candidate.epoch or each.state is TrialState.COMPLETE)
+
+
+def _is_due(epochs: int, standings: Standings, least: float, free: int = 0) -> bool:
     """Return whether so many epochs more whatever a rank are within the share of those beyond the free ones."""
-    spent = sum(each.last for each in candidates.values()) - free
-    hedged = sum(each.last for each in candidates.values() if each.hedged)
-    return hedged + epochs <= hedged_share(worth_of_ranks(candidates), least) * spent
-
-
-def _rank(candidate: Candidate, candidates: Candidates) -> int:
-    """Return how many curves were better at the last epoch of a point; equal ones up to there are one."""
-    return len({each.prefix(candidate.epoch) for each in ahead(candidate, candidates)})
+    spent, hedged = standings.epochs
+    return hedged + epochs <= hedged_share(standings.worth, least) * (spent - free)
 
 
 @cache
 def _stages(epochs: int) -> list[int]:
     """Return half of so many epochs, a quarter and so on, the last first."""
     return sorted({epochs // 2**k for k in range(1, epochs.bit_length())})
-
-
-def _parted(waiting: list[Candidate], candidates: Candidates) -> tuple[list[Candidate], list[Candidate]]:
-    """Return those of the points that wait at an epoch whose curve is new, and those that repeat one that went on.
-
-    A single report may be equal by chance.
-    """
-    epoch = waiting[0].epoch
-    if len(waiting[0].scores) == 1:
-        return waiting, []
-    went_on = {each.prefix(epoch) for each in peers(waiting[0], candidates) if each.epoch > epoch or not each.waits}
-    went_on = {prefix for prefix in went_on if len(prefix) > 1}
-    new = [each for each in waiting if each.prefix(epoch) not in went_on]
-    return new, [each for each in waiting if each.prefix(epoch) in went_on]

@@ -42,12 +42,17 @@ def worth_of_ranks(candidates: Candidates) -> float | None:
     Returns:
         Between 0 and 1, .5 where ranks say nothing; None before there is a point of both kinds.
     """
-    ended = [each for each in candidates.values() if each.state is TrialState.COMPLETE or _is_lost(each)]
+    ended = list(filter(is_end, candidates.values()))
     values = _ordered([each.scores[each.epoch] for each in ended if not _is_lost(each)])
     ends = [(each.hedged > 0, -math.inf if _is_lost(each) else next(values)) for each in ended]
     chosen, hedged = ([end for kind, end in ends if kind is wanted] for wanted in (False, True))
     together = min(TOGETHER, len(chosen), len(hedged))
     return best_of_beats(chosen, hedged, together) if together else None
+
+
+def is_end(candidate: Candidate) -> bool:
+    """Return whether a point says what early ranks were worth: it came to its end, or was hedged and diverged."""
+    return candidate.state is TrialState.COMPLETE or _is_lost(candidate)
 
 
 def _is_lost(candidate: Candidate) -> bool:

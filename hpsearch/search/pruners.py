@@ -17,11 +17,11 @@ from hpsearch.search.candidates import (
     Score,
     ahead,
     best_of,
-    longest_of,
     passed,
     peers,
 )
 from hpsearch.search.fronts import stops_by_fronts
+from hpsearch.search.standings import Standings
 
 NAMED = 3
 """So many of the points that were better are named."""
@@ -124,7 +124,7 @@ class PruneRule:
     def __init__(self, pruner: BasePruner, objective: Objective) -> None:
         self._promoter = pruner if isinstance(pruner, Promoter) else None
         self._objective = objective
-        self._candidates: dict[int, Candidate] = {}
+        self._candidates = Standings()
         self._latest: dict[int, Evaluation] = {}
         self._longest: dict[int | None, int] = {}
         self._stops = stops_by_fronts(pruner) if objective.others else None
@@ -204,6 +204,7 @@ class PruneRule:
                 trial.report(values[0], step=epoch)
         candidate = self._candidates[trial.number]
         candidate.note(epoch, self._signed(values))
+        self._candidates.changed(trial.number, since=epoch)
         if candidate.waits_at:
             return Decision.PAUSE
         if over:
@@ -212,6 +213,7 @@ class PruneRule:
             decision = self._promoter.decide(trial.number, self._candidates)
             if decision is Decision.PAUSE:
                 candidate.wait()
+                self._candidates.changed(trial.number, since=math.inf)
             return decision
         stop = trial.should_prune() if self._stops is None else self._stops(candidate, self._candidates)
         return Decision.STOP if stop and not self._may_be_whole(candidate) else Decision.CONTINUE
@@ -233,21 +235,23 @@ class PruneRule:
         """Note that a point's first replicate runs, waits or has ended."""
         if point in self._candidates:
             self._candidates[point].state = state
+            since = math.inf
             if state is TrialState.COMPLETE and point in self._latest:
                 epoch, values = self._latest[point]
-                self._candidates[point].note(math.ceil(epoch), self._signed(values))  # its end, were it a fraction
+                since = math.ceil(epoch)
+                self._candidates[point].note(since, self._signed(values))  # its end, were it a fraction
             if state in (TrialState.RUNNING, TrialState.COMPLETE):
                 self._candidates[point].go_on()
+            self._candidates.changed(point, since)
             if state is TrialState.COMPLETE:
-                self._longest = longest_of(self._candidates)
+                self._longest = self._candidates.longest
 
     def promote(self, asking: bool) -> int | None:
         """Return a paused point that goes on now, one that has nothing more to train first; see `Promoter.promote`."""
         if self._promoter is None:
             return None
-        for point, each in self._candidates.items():
-            if each.state is TrialState.PAUSED and each.last >= self._longest.get(each.epochs, math.inf):
-                return point
+        if (point := self._candidates.at_end(self._longest)) is not None:
+            return point
         return self._promoter.promote(self._candidates, asking)
 
     def candidate(self, point: int) -> Candidate | None:
