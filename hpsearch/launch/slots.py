@@ -63,6 +63,10 @@ class SlotLauncher:
         self._slots: list[Slot] = []
         self._events: list[LauncherEvent] = []
         self._failed: set[TrialId] = set()
+        self._training: dict[TrialId, Slot] = {}
+        self._of: dict[Worker, Slot] = {}
+        self._may_be_free: set[int] = set()
+        self._may_keep: set[int] = set()
 
     def _begun(self, module: str) -> Sequence[Worker]:
         """Return the worker of every slot, told `_hello`; they import a module."""
@@ -104,12 +108,14 @@ class SlotLauncher:
         self._hello = pickle.dumps((import_path(), sys.argv[:1], hello))
         begun = self._begun(execute.__module__)
         self._slots = [Slot(index, self._spawn, worker) for index, worker in enumerate(begun)]
+        self._may_be_free = set(range(len(self._slots)))
 
     def widen(self, width: int) -> None:
         """Let every worker train so many batches by turns; slot s is of worker s % workers."""
         self.width = width
         for slot in self._slots:
             slot.seats = range(slot.index, self.slots, self._workers)
+        self._may_be_free = set(range(len(self._slots)))
 
     def call(self, function: Callable[..., Any], *args: Any, within_sec: float | None = None) -> Any:
         """Run `function(*args)` in a free worker; an HpsearchError it raises is raised here, its death a MachineError.
@@ -136,6 +142,7 @@ class SlotLauncher:
             slot.worker.kill()
             slot.tasks = []
             slot.replace()
+            self._may_be_free.add(slot.index)
             raise TimeoutError(f"no answer within {within_sec} s")
         if answer.error:
             raise answer.error
@@ -157,7 +164,9 @@ class SlotLauncher:
 
     def free(self) -> tuple[int, ...]:
         """Return the slots that can take a batch; one whose worker still imports can."""
-        return tuple(sorted(seat for slot in self._slots if self._is_up(slot) for seat in slot.free))
+        slots = [self._slots[index] for index in self._may_be_free]
+        self._may_be_free = {slot.index for slot in slots if slot.free}
+        return tuple(sorted(seat for slot in slots if slot.free and self._is_up(slot) for seat in slot.free))
 
     def machine(self, slot: int) -> str:  # noqa: ARG002
         """Return the name of the machine that a slot is on: this one."""
@@ -175,7 +184,7 @@ class SlotLauncher:
         if slot not in self.free():
             raise RuntimeError(f"slot {slot} is not free")
         place = self._slots[slot % self._workers]
-        for each in self._slots:
+        for each in self._keeping():
             each.wake(specs[0], here=each is place)
         trials = tuple(spec.id for spec in specs)
         try:
@@ -184,6 +193,7 @@ class SlotLauncher:
             place.close_own()
             self._events += [Ended(trial, failure(error, time_of_day())) for trial in trials]
             return
+        self._training.update(dict.fromkeys(trials, place))
         place.train(payload, slot, specs, apart=not self._failed.isdisjoint(trials))
         self._failed.difference_update(trials)
 
@@ -212,11 +222,13 @@ class SlotLauncher:
         """
         if decision is Decision.CONTINUE and not self.lockstep:
             return
-        for slot in self._slots:
-            if trial in slot.trials:
-                slot.worker.send(DECIDE, pickle.dumps((trial, decision)))
-            elif decision is Decision.STOP:
-                slot.end(trial)
+        slot = self._where(trial)
+        if slot is not None:
+            slot.worker.send(DECIDE, pickle.dumps((trial, decision)))
+        if decision is Decision.STOP:
+            for each in self._keeping():
+                if each is not slot:
+                    each.end(trial)
 
     def kill(self, trial: TrialId) -> None:
         """Kill the worker of a running trial with all that it started; one that hangs in the kernel is not waited for.
@@ -224,12 +236,21 @@ class SlotLauncher:
         What the worker had sent is handled first, so that a trial that has just ended is left alone.
         """
         self._receive_all()
-        for slot in self._slots:
-            if trial in slot.trials:
-                slot.worker.kill()
-                self._events.append(Died(slot.index, slot.trials, f"{slot.worker.title} was killed", trial))
-                slot.tasks = []
-                slot.replace()
+        if (slot := self._where(trial)) is not None:
+            slot.worker.kill()
+            self._events.append(Died(slot.index, slot.trials, f"{slot.worker.title} was killed", trial))
+            slot.tasks = []
+            slot.replace()
+            self._may_be_free.add(slot.index)
+
+    def _where(self, trial: TrialId) -> Slot | None:
+        """Return the slot that trains a trial."""
+        slot = self._training.get(trial)
+        return slot if slot is not None and trial in slot.trials else None
+
+    def _keeping(self) -> list[Slot]:
+        """Return the slots that something waits in, or did."""
+        return [self._slots[index] for index in sorted(self._may_keep)]
 
     def stop(self, now: bool = False) -> None:
         """End the workers; without `now`, one that trains has a few seconds to end its batch."""
@@ -247,22 +268,34 @@ class SlotLauncher:
             if not worker.join(max(0.0, deadline - self._clock())):
                 worker.kill()
                 worker.join()
-        self._slots = []
+        self._slots, self._of, self._training, self._may_be_free, self._may_keep = [], {}, {}, set(), set()
         self._end()
 
     def _handle(self, worker: Worker, kind: bytes, payload: bytes) -> None:
-        slot = next((slot for slot in self._slots if worker in slot.workers), None)
+        slot = self._slot_of(worker)
         if slot is None:
             return
+        self._may_be_free.add(slot.index)
         if kind == READY:
             slot.ready, slot.failed_starts = True, 0
         elif kind == GONE:
+            self._of.pop(worker, None)
             self._on_death(slot, worker)
         elif kind == BROKEN:
             self._fail(slot, "the batch cannot be unpickled by the worker", *pickle.loads(payload))
             slot.close_own()
         else:
             self._receive(slot, kind, payload)
+
+    def _slot_of(self, worker: Worker) -> Slot | None:
+        """Return the slot that a worker is in; None of one that was replaced."""
+        slot = self._of.get(worker)
+        if slot is None or worker not in slot.workers:
+            slot = next((slot for slot in self._slots if worker in slot.workers), None)
+            self._of.pop(worker, None)
+            if slot is not None:
+                self._of[worker] = slot
+        return slot
 
     def _receive(self, slot: Slot, kind: bytes, payload: bytes) -> None:
         try:
@@ -282,6 +315,10 @@ class SlotLauncher:
                 self._failed.update(event.trial for event in ended if event.result.state is TrialState.FAILED)
                 slot.worker.settle(content[0])
                 slot.end_trials(ended, is_limited=content[2])
+                for event in ended:
+                    self._training.pop(event.trial, None)
+                if any(event.result.held or event.result.alone for event in ended):
+                    self._may_keep.add(slot.index)
 
     def _fail(self, slot: Slot, reason: str, trials: tuple[TrialId, ...], details: str) -> None:
         result = TrialResult(TrialState.FAILED, reason, details, retry=False, time=time_of_day(), failed_at=reason)

@@ -13,15 +13,13 @@ from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as OptunaState
 
 from hpsearch.base.errors import check_float, check_int
-from hpsearch.base.outcome import INFEASIBLE
 from hpsearch.base.rng import address
 from hpsearch.search.effects import main_effects
-from hpsearch.search.optuna_internals import all_trials, given_params, is_of_no_study, tpe_promise
+from hpsearch.search.optuna_internals import all_trials, given_params, tpe_promise
 from hpsearch.search.samplers import Sobol
 from hpsearch.search.space import Space
+from hpsearch.search.survey import Survey
 
-NEAREST = 3
-"""Where so many of the nearest points all trained to no end, no further one is spread."""
 SMALL = 1000
 """In a space of so many points at most all of them are compared."""
 
@@ -83,8 +81,14 @@ class AutoSampler(Sobol):
         self.spread = spread
         self.candidates = candidates
         self.few = few
+        self._survey: Survey | None = None
         self._asked_for = -1
         self._asks = 0
+
+    def bind(self, space: Space, known: int = 0, informed: bool = False) -> None:
+        """Take the space; what was known of another one is forgotten."""
+        super().bind(space, known, informed)
+        self._survey = None
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
@@ -93,44 +97,47 @@ class AutoSampler(Sobol):
         self._asks = self._asks + 1 if trial.number == self._asked_for else 0
         self._asked_for = trial.number
         spread = super().sample_relative(study, trial, search_space)
-        known = study.get_trials(deepcopy=False)
+        known = self._look(study)
         number = trial.number - self._known
         if self._is_in_reach(number, known):
             return spread | self._most_promising(study, trial, spread)
         if number < self._spread_first or (number - self._spread_first) % 2 == 0:
-            is_lost = self._is_among_failures(spread, known)
-            return spread | self._offspring(_best(study, known, self.parents), trial.number) if is_lost else spread
+            is_lost = known.is_among_failures(spread)
+            return spread | self._offspring(self._best(study, known), trial.number) if is_lost else spread
         if self._has_model(known):
             model = self._model(trial.number)
             if self._is_open:  # the model finds out which names go together
                 search_space = model.infer_relative_search_space(study, trial)
             searched = {name: each for name, each in search_space.items() if not each.single()}
             return spread | model.sample_relative(study, trial, searched)
-        return spread | self._offspring(_best(study, known, self.parents), trial.number)
+        return spread | self._offspring(self._best(study, known), trial.number)
+
+    def _look(self, study: Study) -> Survey:
+        """Return what is known of the trials of a study."""
+        if self._survey is None:
+            self._survey = Survey(self._space, study.direction if len(study.directions) == 1 else None)
+        self._survey.look(study.get_trials(deepcopy=False))
+        return self._survey
+
+    def _best(self, study: Study, known: Survey) -> list[FrozenTrial]:
+        """Return the parents of offspring: of several objectives, the points that no other beats."""
+        return study.best_trials if len(study.directions) > 1 else known.best(self.parents)
 
     def promise(self, study: Study, trial: FrozenTrial, points: Sequence[Mapping[str, Any]]) -> Sequence[float] | None:
         """Return log l(x) / g(x) of each point by the model; None while there is none."""
-        known = study.get_trials(deepcopy=False)
+        known = self._look(study)
         is_known = self._has_model(known) or self._is_in_reach(trial.number - self._known, known)
         if self._space is None or self._is_open or not is_known:
             return None
         return tpe_promise(self._model(trial.number), study, self._space.distributions(), points)
 
-    def _has_model(self, known: Sequence[FrozenTrial]) -> bool:
-        return _scored(known) >= self.startup or any(map(is_of_no_study, known))
+    def _has_model(self, known: Survey) -> bool:
+        return known.scored >= self.startup or known.has_foreign
 
-    def _is_among_failures(self, point: Mapping[str, Any], known: Sequence[FrozenTrial]) -> bool:
-        """Return whether the nearest points that have ended all trained to no end."""
-        space, ended = self._space, [each for each in known if each.state.is_finished()]
-        if space is None or len(ended) < NEAREST or not any(map(_trained_to_no_end, ended)):
-            return False
-        ordered = sorted(ended, key=lambda each: (_distance(space, point, each.params), each.number))
-        return all(map(_trained_to_no_end, ordered[:NEAREST]))
-
-    def _is_in_reach(self, number: int, known: Sequence[FrozenTrial]) -> bool:
+    def _is_in_reach(self, number: int, known: Survey) -> bool:
         """Return whether the space is small and most of its points so far have a score."""
         size = self._space.size() if self._space else None
-        return size is not None and size <= SMALL and _scored(known) >= max(self.few, number / 2)
+        return size is not None and size <= SMALL and known.scored >= max(self.few, number / 2)
 
     def _most_promising(self, study: Study, trial: FrozenTrial, spread: Mapping[str, Any]) -> dict[str, Any]:
         """Return the point that a model likes best among those that were not tried; empty where all were."""
@@ -198,48 +205,6 @@ class AutoSampler(Sobol):
         return child
 
 
-def _distance(space: Space, one: Mapping[str, Any], other: Mapping[str, Any]) -> float:
-    """Return how far two points lie from each other, squared.
-
-    Every range is 1 long; so far apart are also choices that differ, and what only one of both has.
-    """
-    ours, theirs = (space.flat(space.active(each)) for each in (one, other))
-    squares = 0.0
-    for parameter in space.asked:
-        a, b = ours.get(parameter.name), theirs.get(parameter.name)
-        is_range = a is not None and b is not None and parameter.values is None
-        squares += (parameter.to_unit(a) - parameter.to_unit(b)) ** 2 if is_range else a != b
-    return squares
-
-
 def _is_feasible(trial: FrozenTrial) -> bool:
     """Return whether a point has trained to its end and is feasible."""
-    return trial.state is OptunaState.COMPLETE and _is_allowed(trial)
-
-
-def _trained_to_no_end(trial: FrozenTrial) -> bool:
-    return trial.constraints.get(INFEASIBLE, -1.0) > 0
-
-
-def _is_allowed(trial: FrozenTrial) -> bool:
-    return all(value <= 0 for value in trial.constraints.values())
-
-
-def _scored(known: Sequence[FrozenTrial]) -> int:
-    return sum(each.state is OptunaState.COMPLETE for each in known)
-
-
-def _best(study: Study, trials: list[FrozenTrial], most: int) -> list[FrozenTrial]:
-    """Return the feasible points that came furthest and were best there, one of those with the same curve."""
-    if len(study.directions) > 1:
-        return study.best_trials
-    sign = -1 if study.direction is StudyDirection.MAXIMIZE else 1
-    ranked: dict[tuple[float, ...], FrozenTrial] = {}
-    for each in trials:
-        curve = [sign * each.intermediate_values[step] for step in sorted(each.intermediate_values)]
-        ended = each.state is OptunaState.COMPLETE and each.value is not None
-        score = [sign * each.value] if ended and each.value is not None else curve[-1:]
-        if score and _is_allowed(each):
-            furthest = max(each.intermediate_values, default=0)
-            ranked.setdefault((not ended, -furthest, *score, *curve), each)
-    return [ranked[key] for key in sorted(ranked)[:most]]
+    return trial.state is OptunaState.COMPLETE and all(value <= 0 for value in trial.constraints.values())

@@ -40,7 +40,8 @@ from hpsearch.tracking.record import Record
 POLL_SEC = 0.2
 SYNC_SEC = 0.2
 """A power cut loses what happened in this time; a killed driver loses nothing."""
-SHOW_SEC = 0.05
+SHOW_SEC, SHOW_SHARE = 0.05, 0.02
+"""A snapshot is shown so often at most, and takes at most so much of the time: of thousands of trials it takes long."""
 REQUEST_SEC = 0.5
 """How often the driver looks at what users ask for by hand."""
 TIME_SEC = 2.0
@@ -110,7 +111,7 @@ class Driver:
         self._earlier_sec = 0.0
         self._heard = () if launcher.detached else (environment.observer.line, self._pool.within_sec)
         self._interrupts, self._was_asked_to_stop, self._points_on_disk = Interrupts(), False, 0
-        self._synced_at = self._shown_at = self._timed_at = self._asked_at = -math.inf
+        self._synced_at = self._show_at = self._timed_at = self._asked_at = -math.inf
 
     def run(self) -> SearchOutcome:
         """Search until the plan is fulfilled or the user interrupts; a second interrupt raises KeyboardInterrupt.
@@ -165,7 +166,7 @@ class Driver:
         """Return how the search stands, which was interrupted or not."""
         why = self.why_no_more_points
         waits = 0 if interrupted else self._points.unfinished + self._confirmation.unfinished
-        paused, waiting = Counter({TrialState.PAUSED: len(self._points.paused)}), Counter({TrialState.WAITING: waits})
+        paused, waiting = Counter({TrialState.PAUSED: self._points.number_paused}), Counter({TrialState.WAITING: waits})
         if paused.total() or waiting.total():
             why = self._ending.why_nothing_more() or why
         counts = dict(self._results.counts + paused + waiting)
@@ -333,7 +334,7 @@ class Driver:
         self._record_suggested()
         if self._ending.why_time_is_up():
             return False
-        running = confirms or len(self._points) > len(self._points.paused)
+        running = confirms or len(self._points) > self._points.number_paused
         may_go_on = self._results.best is None or not self._ending.why_nothing_more()
         return running or (len(self._points) > 0 and may_go_on) or not self._ending.why_no_more_points()
 
@@ -361,11 +362,10 @@ class Driver:
 
     def _show(self) -> None:
         now = self._environment.timer()
-        if self._pool.busy and now - self._shown_at < SHOW_SEC:
+        if self._pool.busy and now < self._show_at:
             return
-        self._shown_at = now
         running = self._pool.running()
-        open_ = Counter({TrialState.RUNNING: len(running), TrialState.PAUSED: len(self._points.paused)})
+        open_ = Counter({TrialState.RUNNING: len(running), TrialState.PAUSED: self._points.number_paused})
         self._environment.observer.update(
             Progress(
                 study=self._study.name,
@@ -377,6 +377,7 @@ class Driver:
                 metric=self._plan.objective.metric,
             )
         )
+        self._show_at = now + max(SHOW_SEC, (self._environment.timer() - now) / SHOW_SHARE)
 
     @property
     def left(self) -> int | None:

@@ -1,6 +1,5 @@
 """A trial while the pool has it, and as it leaves the pool."""
 
-import math
 import os
 from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -28,7 +27,6 @@ class Live:
         epoch: that it has trained to.
         last: its newest report.
         over: the key of the limit in time that it was told to stop for or killed for, or `PAUSE`; empty for none.
-        kill_at: when it is killed unless it has obeyed, as `Watch` counts.
         killed: whether its worker was killed.
         skipped: why it was given up; empty for one that was not.
         slot: that it was started in last.
@@ -42,7 +40,6 @@ class Live:
     epoch: float = 0
     last: Report | None = None
     over: str = ""
-    kill_at: float = math.inf
     killed: bool = False
     skipped: str = ""
     slot: int = 0

@@ -72,6 +72,54 @@ class Point:
             self.trial.set_user_attr(WAITS_AT, candidate.waits_at)
 
 
-def in_order(points: Mapping[int, Point], rounds: bool) -> list[int]:
-    """Return the numbers of points, the one first of which a further trial starts: in rounds, of the fewest trials."""
-    return sorted(points, key=lambda number: (-len(points[number].waiting) if rounds else 0, number))
+class OpenedPoints(dict[int, Point]):
+    """The open points by number, among which those are known that wait, and those that may have a trial to start."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._paused: set[int] = set()
+        self._may_start: set[int] = set()
+
+    def __setitem__(self, number: int, point: Point) -> None:
+        super().__setitem__(number, point)
+        self._may_start.add(number)
+
+    def __delitem__(self, number: int) -> None:
+        super().__delitem__(number)
+        self._may_start.discard(number)
+
+    @property
+    def paused(self) -> list[int]:
+        """Those that the pruner has paused."""
+        return [number for number in self if number in self._paused] if self._paused else []
+
+    @property
+    def number_paused(self) -> int:
+        """How many they are."""
+        return len(self._paused)
+
+    def pause(self, point: Point, done: Finished) -> None:
+        """Note that the first trial of a point waits."""
+        point.paused = done
+        self._paused.add(point.trial.number)
+
+    def go_on(self, point: Point) -> Finished:
+        """Return the first trial of a point, which waits no more."""
+        assert point.paused is not None, f"point {point.trial.number} is not paused"
+        done, point.paused = point.paused, None
+        self._paused.discard(point.trial.number)
+        self.look_again(point)
+        return done
+
+    def look_again(self, point: Point) -> None:
+        """Note that a point may have a trial to start."""
+        self._may_start.add(point.trial.number)
+
+    def set_aside(self, point: Point) -> None:
+        """Note that a point has none until one of its trials ends or goes on."""
+        self._may_start.discard(point.trial.number)
+
+    def in_order(self, rounds: bool) -> list[Point]:
+        """Return those that may have one, first the one whose starts first: in rounds, that of the fewest trials."""
+        found = [self[number] for number in self._may_start]
+        return sorted(found, key=lambda point: (-len(point.waiting) if rounds else 0, point.trial.number))

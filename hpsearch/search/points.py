@@ -19,7 +19,7 @@ from hpsearch.search.failing import FailedPoint, FirstFailures
 from hpsearch.search.live import Finished, counted_scores
 from hpsearch.search.open_answers import OpenAnswers
 from hpsearch.search.open_ask_tell import OpenAskTell
-from hpsearch.search.open_point import HEDGED, WAITS_AT, Point, in_order
+from hpsearch.search.open_point import HEDGED, WAITS_AT, OpenedPoints, Point
 from hpsearch.search.plan import Environment, Plan
 from hpsearch.search.pool import Pool
 from hpsearch.search.pruners import PruneRule
@@ -64,7 +64,7 @@ class OpenPoints:
         self._rule = PruneRule(study.study.pruner, plan.objective)
         self._first_replicate = plan.replicates[0]
         self._first_failures = FirstFailures(plan.failures)
-        self._points: dict[int, Point] = {}
+        self._points = OpenedPoints()
         self.results = Results(plan.objective)
         self.pool = Pool(
             launcher,
@@ -95,7 +95,12 @@ class OpenPoints:
     @property
     def paused(self) -> list[int]:
         """The points that the pruner has paused."""
-        return [number for number, point in self._points.items() if point.paused is not None]
+        return self._points.paused
+
+    @property
+    def number_paused(self) -> int:
+        """How many points the pruner has paused."""
+        return self._points.number_paused
 
     @property
     def epochs(self) -> float:
@@ -113,7 +118,7 @@ class OpenPoints:
     @property
     def settled(self) -> int:
         """How many points have ended or wait."""
-        return self._study.asked - len(self) + len(self.paused)
+        return self._study.asked - len(self) + self.number_paused
 
     # What starts
 
@@ -126,9 +131,11 @@ class OpenPoints:
 
     def start_replicate(self) -> bool:
         """Start a further trial of the lowest point that waits for one; return whether there was one."""
-        for number in in_order(self._points, self._plan.rounds):
-            point = self._points[number]
-            if point.waiting and point.paused is None and self._is_judged(point):
+        for point in self._points.in_order(self._plan.rounds):
+            if not point.waiting or point.paused is not None or not self._is_judged(point):
+                self._points.set_aside(point)
+            else:
+                number = point.trial.number
                 spec = self._make_spec(number, point.params, *point.waiting.pop(0))
                 first = spec.id == self._first(point)
                 if first:
@@ -160,8 +167,7 @@ class OpenPoints:
         if number is None:
             return False
         point = self._points[number]
-        assert point.paused is not None, f"point {number} is not paused"
-        done, point.paused = point.paused, None
+        done = self._points.go_on(point)
         point.judged = done.epochs
         self._rule.note_state(number, TrialState.RUNNING)
         point.keep(self._rule.candidate(number))
@@ -295,10 +301,8 @@ class OpenPoints:
         self._tell_if_done(point)
 
     def _end_paused(self, point: Point, reason: str, ended_by: Mapping[str, float]) -> None:
-        assert point.paused is not None, f"point {point.trial.number} is not paused"
-        result = replace(point.paused.result, state=TrialState.PRUNED, reason=reason, ended_by=ended_by)
-        done = replace(point.paused, result=result)
-        point.paused = None
+        done = self._points.go_on(point)
+        done = replace(done, result=replace(done.result, state=TrialState.PRUNED, reason=reason, ended_by=ended_by))
         self.pool.end_waiting(done.spec.id)
         self._record.state(
             done.spec.id,
@@ -329,7 +333,7 @@ class OpenPoints:
         return self._tell_if_done(point)
 
     def _note_paused(self, point: Point, done: Finished) -> None:
-        point.paused = done
+        self._points.pause(point, done)
         self._rule.note_state(point.trial.number, TrialState.PAUSED)
 
     def _note_finished(self, point: Point, done: Finished) -> None:
@@ -337,6 +341,7 @@ class OpenPoints:
         if done.spec.id == self._first(point):
             self._rule.note_state(point.trial.number, state)
         point.open.discard(done.spec.id)
+        self._points.look_again(point)
         point.finished[done.spec.id] = done
         self.results.add_trials({state: 1}, done.spent)
         if state is TrialState.COMPLETE and point.waiting:

@@ -203,7 +203,8 @@ class Pool:
         live = self._queue.pop(trial, None)
         if live is None:
             live = self._running[trial]
-            live.skipped, live.kill_at = reason, min(live.kill_at, self._watch.now + self._launcher.grace_sec)
+            live.skipped = reason
+            self._watch.condemn(trial, self._launcher.grace_sec)
             live.over = live.over or SKIP
             live.decision = Decision.STOP
             self._launcher.decide(trial, Decision.STOP)
@@ -337,13 +338,14 @@ class Pool:
             if key == SILENT_SECONDS:
                 self._kill(live, key)
             elif not live.over:
-                live.over, live.kill_at = key, self._watch.now + self._launcher.grace_sec
+                live.over = key
+                self._watch.condemn(trial, self._launcher.grace_sec)
                 live.decision = Decision.STOP
                 self._launcher.decide(trial, Decision.STOP)
-        now, pause_by = self._watch.now, self._pause_by
-        for live in list(self._running.values()):
-            if now >= live.kill_at or now >= pause_by:
-                self._kill(live, live.over or PAUSE)
+        is_late = self._watch.now >= self._pause_by
+        for trial in list(self._running) if is_late else self._watch.condemned():
+            live = self._running[trial]
+            self._kill(live, live.over or PAUSE)
 
     def _kill(self, live: Live, over: str) -> None:
         if not live.killed:

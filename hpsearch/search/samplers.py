@@ -130,6 +130,7 @@ class Sobol(BaseSampler):
         self._known = 0
         self._informed = False
         self._engine: Any = None
+        self._drawn: tuple[int, list[float]] = (-1, [])
         self._allowed: list[int] = []
         self._looked_at = 0
 
@@ -140,6 +141,7 @@ class Sobol(BaseSampler):
         self._space, self._known, self._informed = space, known, informed
         self._allowed, self._looked_at = [], 0
         self._engine = Engine(len(space.asked), scramble=True, rng=self._seed) if space.asked else None
+        self._drawn = (-1, [])
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:  # noqa: ARG002
         """Return the whole space."""
@@ -171,12 +173,13 @@ class Sobol(BaseSampler):
         return {p.name: p.from_unit(share) for p, share in zip(self._space.asked, shares, strict=True)}
 
     def _shares(self, number: int) -> list[float]:
-        if number < self._engine.num_generated:
-            self._engine.reset()
-        if number > self._engine.num_generated:
-            self._engine.fast_forward(number - self._engine.num_generated)
-        member: list[float] = self._engine.random(1)[0].tolist()
-        return member
+        if self._drawn[0] != number:
+            if number < self._engine.num_generated:
+                self._engine.reset()
+            if number > self._engine.num_generated:
+                self._engine.fast_forward(number - self._engine.num_generated)
+            self._drawn = (number, self._engine.random(1)[0].tolist())
+        return self._drawn[1]
 
     def sample_independent(
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution

@@ -10,6 +10,7 @@ from hpsearch.base.types import Clock, Message, Report, TrialId
 
 START_SEC = 60.0
 """What a worker may take beyond a limit until a trial's first message: imports, data, the model."""
+ROUNDING_SEC = 1e-6
 STEP_SEC = 2.0
 """More than that between two looks at trials that go on by themselves is time in which the driver stood still."""
 
@@ -45,10 +46,12 @@ UNLIMITED = TimeLimits()
 
 @dataclass(slots=True)
 class _Times:
-    """Of a running trial, in seconds: in training, since its last message, of its present epoch; and how far it is."""
+    """Of a running trial, as `Watch` counts: when its training would have begun in one go, and its last message; of its
+    present epoch; and how far it is.
+    """
 
-    trained: float
-    silent: float = 0.0
+    trained_from: float
+    heard_at: float
     started: bool = False
     of_epoch: float = 0.0
     epoch: int = -1
@@ -75,6 +78,8 @@ class Watch:
         self._step = STEP_SEC if detached else math.inf
         self._before: float | None = None
         self._times: dict[TrialId, _Times] = {}
+        self._kill_at: dict[TrialId, float] = {}
+        self._look_at = -math.inf
         self._trained: dict[TrialId, float] = {}
 
     def start(self, trial: TrialId, trained: float) -> None:
@@ -84,15 +89,25 @@ class Watch:
             trial: that begins, or goes on.
             trained: seconds that it trained under earlier drivers; what it trained under this one is known.
         """
-        self._times[trial] = _Times(self._trained.get(trial, trained))
+        self._times[trial] = times = _Times(self.now - self._trained.get(trial, trained), self.now)
+        self._look_at = min(self._look_at, self._due_at(times))
 
     def end(self, trial: TrialId) -> None:
         """Watch a trial no longer, until it goes on."""
-        self._trained[trial] = self._times.pop(trial).trained
+        self._trained[trial] = self._trained_sec(self._times.pop(trial))
+        self._kill_at.pop(trial, None)
 
     def forget(self, trial: TrialId) -> None:
         """Forget a trial that does not go on."""
         self._trained.pop(trial, None)
+
+    def condemn(self, trial: TrialId, grace_sec: float) -> None:
+        """Have a running trial killed after a grace."""
+        self._kill_at[trial] = min(self._kill_at.get(trial, math.inf), self.now + grace_sec)
+
+    def condemned(self) -> list[TrialId]:
+        """Return the trials whose grace is over."""
+        return [trial for trial, kill_at in self._kill_at.items() if self.now >= kill_at]
 
     def advance(self, waiting: Collection[TrialId] = ()) -> None:
         """Count the time that has passed, for all but the trials that wait for an answer."""
@@ -100,10 +115,13 @@ class Watch:
         step = 0.0 if self._before is None else min(max(now - self._before, 0.0), self._step)
         self._before = now
         self.now += step
-        for trial, times in self._times.items():
-            if trial not in waiting:
-                times.silent += step
-                times.trained += step if times.started else 0.0
+        for trial in waiting:
+            if (times := self._times.get(trial)) is not None:
+                times.heard_at += step
+                times.trained_from += step
+
+    def _trained_sec(self, times: _Times) -> float:
+        return (self.now if times.started else times.heard_at) - times.trained_from
 
     def heard(self, trial: TrialId, message: Message | None = None) -> bool:
         """Note a message of a trial.
@@ -116,32 +134,47 @@ class Watch:
             Whether it was silent for too long.
         """
         times = self._times[trial]
-        late = self._too_silent(times)
+        late, silent = self._too_silent(times), self.now - times.heard_at
         if times.started:
-            times.of_epoch += times.silent
+            times.of_epoch += silent
             self.longest = max(self.longest, times.of_epoch)
+        else:  # what it took to begin is no training
+            times.trained_from += silent
         if isinstance(message, Report):
             epoch = math.floor(message.epoch)
             times.of_epoch = times.of_epoch if epoch == times.epoch else 0.0
             times.epoch = epoch
         else:
             times.of_epoch = 0.0
-        times.silent, times.started = 0.0, True
+        begins, times.heard_at, times.started = not times.started, self.now, True
+        if begins:
+            self._look_at = min(self._look_at, self._due_at(times))
         return late
 
     def _too_silent(self, times: _Times) -> bool:
         limit = self.limits.silent_seconds
-        return limit is not None and times.silent >= limit + (0.0 if times.started else START_SEC)
+        return limit is not None and self.now - times.heard_at >= limit + (0.0 if times.started else START_SEC)
 
     def overdue(self) -> list[tuple[TrialId, str]]:
         """Return the trials over a limit, each with the limit's key; of a trial that is silent, this comes first."""
         found: list[tuple[TrialId, str]] = []
-        if self.limits == UNLIMITED:
+        if self.limits == UNLIMITED or self.now < self._look_at - ROUNDING_SEC:
             return found
         for trial, times in self._times.items():
-            trained = times.trained if times.started else times.silent - START_SEC
+            trained = self._trained_sec(times) if times.started else self.now - times.heard_at - START_SEC
             if self._too_silent(times):
                 found.append((trial, SILENT_SECONDS))
             elif self.limits.trial_seconds is not None and trained >= self.limits.trial_seconds:
                 found.append((trial, TRIAL_SECONDS))
+        self._look_at = min(map(self._due_at, self._times.values()), default=math.inf)
         return found
+
+    def _due_at(self, times: _Times) -> float:
+        """Return when a trial is over a limit unless it is heard of before."""
+        start = 0.0 if times.started else START_SEC
+        trained_from = times.trained_from if times.started else times.heard_at + START_SEC
+        silent, trained = self.limits.silent_seconds, self.limits.trial_seconds
+        return min(
+            math.inf if silent is None else times.heard_at + silent + start,
+            math.inf if trained is None else trained_from + trained,
+        )

@@ -17,6 +17,8 @@ from hpsearch.tracking.lines import checked
 QUOTING = frozenset({"answer", "why", "sentence", "cause", "action"})
 """Fields of a study's lines that may quote a value of the configuration."""
 
+MOST_OPEN = 256
+"""So many event files are held open between writes at most: of thousands of running trials not all may be."""
 NUMBERS = frozenset({"report", "system"})
 """Lines that hold no text of anybody's."""
 
@@ -45,6 +47,7 @@ class Record:
         self.guard = guard
         self._changed = changed
         self._journals: dict[str, Journal] = {}
+        self._open: dict[str, Journal] = {}
         self._folds: dict[str, TrialFold] = {}
         self._attempt: dict[str, int] = {}
         self._dirty: set[str] = set()
@@ -236,11 +239,20 @@ class Record:
             self._dirty.discard(name)
             if journal.due:
                 self._due[name] = journal
+            self._open.pop(name, None)
             if name in self._folds and self._folds[name].state is not TrialState.RUNNING:
                 journal.close()
                 self._let_go(name)
+            else:
+                self._hold(name, journal)
         if self._changed is not None:
             self._changed(names)
+
+    def _hold(self, name: str, journal: Journal) -> None:
+        """Hold a file open that was just written, in place of the one that was not for the longest time."""
+        self._open[name] = journal
+        if len(self._open) > MOST_OPEN:
+            self._open.pop(next(iter(self._open))).close()
 
     def _let_go(self, name: str) -> None:
         """Forget a trial that has ended: it is read again if somebody asks."""

@@ -105,7 +105,12 @@ class Screen:
 
         from hpsearch.progress.display import LiveProgress
 
-        self._live = Live(console=Console(file=StringIO(), force_terminal=True, width=120, height=40), auto_refresh=False, redirect_stdout=False, redirect_stderr=False)
+        self._live = Live(
+            console=Console(file=StringIO(), force_terminal=True, width=120, height=40),
+            auto_refresh=False,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
         self._live.start()
         self._progress, self._meter, self._next = LiveProgress(self._live), meter, 0.0
 
@@ -133,7 +138,9 @@ class Copying:
         from hpsearch.tracking import store
         from hpsearch.tracking.sender import Sender
 
-        self._sender = Sender(folder, store.sqlite_uri(folder.parents[1] / "mlflow.db"), folder.parents[1] / "artifacts")
+        self._sender = Sender(
+            folder, store.sqlite_uri(folder.parents[1] / "mlflow.db"), folder.parents[1] / "artifacts"
+        )
         self._meter, self._next = meter, 0.0
         self._names: set[str] = set()
 

@@ -114,7 +114,7 @@ class Pace:
     midway: bool = False
 
 
-@dataclass
+@dataclass(eq=False)
 class SimulatedWorker:
     """A worker that replays learning curves; it does what its launcher's heap of due times says.
 
@@ -296,5 +296,3 @@ class SimulatedLauncher(SlotLauncher):
         """Return how long the workers have had nothing to do, together."""
         now = self.meter.now()
         return sum(worker.idle_until(now) for worker in self.workers)
-
-
