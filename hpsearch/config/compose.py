@@ -34,6 +34,7 @@ from hpsearch.config.words import (
     Words,
     covers,
     hydra_word,
+    key_of,
     keys_of,
     parse_word,
     sort_words,
@@ -206,7 +207,7 @@ class Composition:
         limits.check(config, self.where)
         plain, pinned = self._origin.composer.plain(composed), reading.part(composed.pinned(raw, resolved))
         moved = changes(reading.part(plain.composed.pinned()), pinned)
-        chosen = (text for text in plain.texts if reading.reads(parse_word(text).key))
+        chosen = (text for text in plain.texts if reading.reads(key_of(text)))
         overrides = (*chosen, *(change.override() for change in moved))
         config |= _from_environment(pinned)
         return TrialConfig(config, overrides, trial_key(config))

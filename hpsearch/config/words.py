@@ -4,7 +4,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from hydra.core.override_parser.types import ChoiceSweep, Override, OverrideType, QuotedString
@@ -223,6 +223,12 @@ def parse_word(text: str) -> Word:
     if override.is_sweep_override():
         raise ConfigError(_sweep_message(text, key))
     return Word(text, key, _plain_value(override), override.is_add() or override.is_force_add(), override.is_delete())
+
+
+@lru_cache(maxsize=1024)
+def key_of(word: str) -> str:
+    """Return the key of an override, of which those of a study are asked for with every trial."""
+    return parse_word(word).key
 
 
 def is_sweep(text: str) -> bool:

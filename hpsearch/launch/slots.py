@@ -5,6 +5,7 @@ import queue
 import sys
 import time
 import traceback
+from bisect import bisect_left, insort
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from socket import gethostname
@@ -65,7 +66,9 @@ class SlotLauncher:
         self._failed: set[TrialId] = set()
         self._training: dict[TrialId, Slot] = {}
         self._of: dict[Worker, Slot] = {}
-        self._may_be_free: set[int] = set()
+        self._touched: set[int] = set()
+        self._free_seats: list[int] = []
+        self._free_of: dict[int, list[int]] = {}
         self._may_keep: set[int] = set()
 
     def _begun(self, module: str) -> Sequence[Worker]:
@@ -81,7 +84,10 @@ class SlotLauncher:
         raise NotImplementedError
 
     def _is_up(self, slot: Slot) -> bool:  # noqa: ARG002
-        """Return whether the worker of a slot may be given something to do; one that still imports may."""
+        """Return whether the worker of a slot may be given something to do; one that still imports may.
+
+        It is asked again as long as it may not, and after every message of it.
+        """
         return True
 
     @property
@@ -108,14 +114,14 @@ class SlotLauncher:
         self._hello = pickle.dumps((import_path(), sys.argv[:1], hello))
         begun = self._begun(execute.__module__)
         self._slots = [Slot(index, self._spawn, worker) for index, worker in enumerate(begun)]
-        self._may_be_free = set(range(len(self._slots)))
+        self._touched = set(range(len(self._slots)))
 
     def widen(self, width: int) -> None:
         """Let every worker train so many batches by turns; slot s is of worker s % workers."""
         self.width = width
         for slot in self._slots:
             slot.seats = range(slot.index, self.slots, self._workers)
-        self._may_be_free = set(range(len(self._slots)))
+        self._touched = set(range(len(self._slots)))
 
     def call(self, function: Callable[..., Any], *args: Any, within_sec: float | None = None) -> Any:
         """Run `function(*args)` in a free worker; an HpsearchError it raises is raised here, its death a MachineError.
@@ -136,13 +142,14 @@ class SlotLauncher:
         if not free:
             raise RuntimeError("every worker is busy")
         slot = min(free, key=lambda slot: not slot.ready)
+        self._touched.add(slot.index)
         slot.call(pickle.dumps((function, args)))
         answer = self._answer(slot, within_sec)
         if answer is None:
             slot.worker.kill()
             slot.tasks = []
             slot.replace()
-            self._may_be_free.add(slot.index)
+            self._touched.add(slot.index)
             raise TimeoutError(f"no answer within {within_sec} s")
         if answer.error:
             raise answer.error
@@ -164,9 +171,18 @@ class SlotLauncher:
 
     def free(self) -> tuple[int, ...]:
         """Return the slots that can take a batch; one whose worker still imports can."""
-        slots = [self._slots[index] for index in self._may_be_free]
-        self._may_be_free = {slot.index for slot in slots if slot.free}
-        return tuple(sorted(seat for slot in slots if slot.free and self._is_up(slot) for seat in slot.free))
+        for slot in [self._slots[index] for index in self._touched]:
+            is_up = self._is_up(slot)
+            before, now = self._free_of.get(slot.index, []), slot.free if is_up else []
+            if is_up:
+                self._touched.discard(slot.index)
+            if now != before:
+                self._free_of[slot.index] = now
+                for seat in before:
+                    del self._free_seats[bisect_left(self._free_seats, seat)]
+                for seat in now:
+                    insort(self._free_seats, seat)
+        return tuple(self._free_seats)
 
     def machine(self, slot: int) -> str:  # noqa: ARG002
         """Return the name of the machine that a slot is on: this one."""
@@ -181,9 +197,10 @@ class SlotLauncher:
         Raises:
             RuntimeError: the slot is not free.
         """
-        if slot not in self.free():
-            raise RuntimeError(f"slot {slot} is not free")
         place = self._slots[slot % self._workers]
+        if slot not in place.free or not self._is_up(place):
+            raise RuntimeError(f"slot {slot} is not free")
+        self._touched.add(place.index)
         for each in self._keeping():
             each.wake(specs[0], here=each is place)
         trials = tuple(spec.id for spec in specs)
@@ -241,7 +258,7 @@ class SlotLauncher:
             self._events.append(Died(slot.index, slot.trials, f"{slot.worker.title} was killed", trial))
             slot.tasks = []
             slot.replace()
-            self._may_be_free.add(slot.index)
+            self._touched.add(slot.index)
 
     def _where(self, trial: TrialId) -> Slot | None:
         """Return the slot that trains a trial."""
@@ -268,14 +285,15 @@ class SlotLauncher:
             if not worker.join(max(0.0, deadline - self._clock())):
                 worker.kill()
                 worker.join()
-        self._slots, self._of, self._training, self._may_be_free, self._may_keep = [], {}, {}, set(), set()
+        self._slots, self._of, self._training, self._may_keep = [], {}, {}, set()
+        self._touched, self._free_seats, self._free_of = set(), [], {}
         self._end()
 
     def _handle(self, worker: Worker, kind: bytes, payload: bytes) -> None:
         slot = self._slot_of(worker)
         if slot is None:
             return
-        self._may_be_free.add(slot.index)
+        self._touched.add(slot.index)
         if kind == READY:
             slot.ready, slot.failed_starts = True, 0
         elif kind == GONE:

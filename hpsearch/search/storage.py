@@ -23,7 +23,7 @@ from hpsearch.base.formats import FORMAT, TAG, untagged
 from hpsearch.base.journal import Journal
 from hpsearch.base.memory import collector_paused
 from hpsearch.base.types import Objective
-from hpsearch.search.optuna_internals import QueueStorage, quicken_tpe
+from hpsearch.search.optuna_internals import QueueStorage, quicken_tpe, share_distributions
 from hpsearch.tracking.damage import kept_aside
 
 JOURNAL_NAME = "optuna.journal"
@@ -172,6 +172,7 @@ def opened_journal(path: Path, opened: Callable[[Path], DriverJournal]) -> OpenS
         DamageError: what stands in it are no operations that follow each other.
     """
     with collector_paused():
+        share_distributions()
         journal = opened(path)
         try:
             storage = QueueStorage(journal)

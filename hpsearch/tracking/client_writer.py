@@ -28,6 +28,8 @@ class ClientWriter:
         artifacts: folder of the artifacts of an embedded store.
     """
 
+    files_together = 1
+
     def __init__(self, uri: str, artifacts: Path) -> None:
         self.experiment = ""
         self._uri, self._artifacts = uri, artifacts

@@ -108,6 +108,8 @@ class EmbeddedWriter:
         artifacts: folder of its artifacts.
     """
 
+    files_together = 64
+
     def __init__(self, path: Path, artifacts: Path) -> None:
         self.experiment = ""
         self._artifacts = artifacts
@@ -160,7 +162,22 @@ class EmbeddedWriter:
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """Write what stands in the block in one transaction; artifacts follow when it is on the disk."""
+        """Write what stands in the block in one transaction; artifacts follow when it is on the disk.
+
+        A block in another one is part of it.
+
+        Yields:
+            Nothing.
+
+        Raises:
+            Refusal: a value is one that no column holds.
+        """
+        if self._db.in_transaction:
+            try:
+                yield
+            except NEVER_TAKEN as error:
+                raise Refusal(store.one_line(error)) from error
+            return
         self._files = []
         self._db.execute("BEGIN IMMEDIATE")
         try:

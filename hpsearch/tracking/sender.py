@@ -52,7 +52,7 @@ class Sender:
         self._refused: dict[str, str] = {}
         self._deleted: frozenset[str] = frozenset()
         self._strikes: set[str] = set()
-        self._doubtful = False
+        self._doubtful = self._one_by_one = False
 
     def pending(self) -> set[str]:
         """Return the event files with lines that are not sent, as far as is known without asking the store."""
@@ -72,16 +72,19 @@ class Sender:
         try:
             lacks = self._connect(bool(left))
             left |= lacks
-            for name in sorted(left, key=lambda name: (name != STUDY, name)):
+            for group in self._groups(left):
                 if enough():
                     return left
-                self.sent += self._send(name)
-                left.discard(name)
+                self._send_group(group)
+                left.difference_update(group)
             if self._writer is not None:
                 self._finish(self._writer)
                 self._check_again(self._writer, left)
                 self.problem = next(iter(self._refused.values()), None) or self._about_deleted()
             self.reached = True
+        except _InGroup:
+            self.close()
+            return self.send(left, enough)
         except Exception as error:  # MLflow raises whatever its HTTP, SQL and file layers raise; the thread must live
             self.close()
             self._doubtful, self.reached = True, False
@@ -163,7 +166,26 @@ class Sender:
             withdraw(writer, drop.id)
         return keep
 
-    def _send(self, name: str) -> bool:
+    def _groups(self, names: Iterable[str]) -> list[list[str]]:
+        """Return names in groups that are sent together, the study's own first; one by one where one is refused."""
+        ordered = sorted(names, key=lambda name: (name != STUDY, name))
+        size = 1 if self._writer is None or self._one_by_one else self._writer.files_together
+        return [ordered[start : start + size] for start in range(0, len(ordered), size)]
+
+    def _send_group(self, names: Sequence[str]) -> None:
+        """Send event files in one block of the store; what is noted of them is written behind it."""
+        if self._writer is None or len(names) == 1:
+            self.sent += sum(map(self._send, names))
+            return
+        try:
+            with self._sent.together(), self._writer.together():
+                sent = sum(self._send(name, in_group=True) for name in names)
+        except Refusal as error:
+            self._one_by_one = True
+            raise _InGroup from error
+        self.sent += sent
+
+    def _send(self, name: str, in_group: bool = False) -> bool:
         """Send one event file; return whether that was tried."""
         if name in self._refused or name in self._deleted:
             return False
@@ -173,7 +195,10 @@ class Sender:
             else:
                 self._trial_runs.send(name)
         except Refusal as error:
+            if in_group:
+                raise
             if name in self._strikes:
+                self._one_by_one = False
                 self._refused[name] = f"MLflow refuses {name}: {store.one_line(error)}"
             self._strikes.add(name)
             raise
@@ -207,6 +232,10 @@ class Sender:
                 writer.describe(untouched(writer.tags(), tags, sign=tags[KIND]))
         if objective is not None:
             self._view = view
+
+
+class _InGroup(Exception):
+    """A file of a group is refused: which one is found out one by one."""
 
 
 def _factors(study: Mapping[str, Any]) -> list[str]:

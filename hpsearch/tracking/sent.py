@@ -1,6 +1,7 @@
 """What a study has already sent to one store: run ids and positions in the event files, saved after each success."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,8 @@ class Sent:
         self._path = sent_file(folder, uri)
         self._journal = _opened(self._path)
         self._entries: dict[str, dict[str, Any]] = {}
+        self._kept_back: list[dict[str, Any]] = []
+        self._depth = 0
         for entry in self._journal.events:
             self._entries[entry["name"]] = entry
         if len(self._journal.events) > KEPT_LINES + 2 * len(self._entries):
@@ -36,7 +39,8 @@ class Sent:
 
     def run(self, name: str) -> str | None:
         """Return the run an event file is sent to, None when nothing of it is sent."""
-        run: str | None = self._entries.get(name, {}).get("run")
+        entry = next((each for each in self._kept_back if each["name"] == name), self._entries.get(name, {}))
+        run: str | None = entry.get("run")
         return run
 
     def run_beside(self, study: str, name: str) -> str | None:
@@ -66,8 +70,32 @@ class Sent:
     def save(self, name: str, trail: Trail) -> None:
         """Note what is sent of an event file."""
         entry = {"name": name, "run": trail.run, "offset": trail.offset, "epoch": trail.epoch, "step": trail.step}
-        self._entries[name] = entry
-        self._journal.append(entry)
+        self._kept_back.append(entry)
+        if self._depth == 0:
+            self._note()
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Note what is saved in the block at its end, all of it or after an error nothing.
+
+        Yields:
+            Nothing.
+        """
+        self._depth += 1
+        try:
+            yield
+        except BaseException:
+            self._kept_back.clear()
+            raise
+        finally:
+            self._depth -= 1
+        self._note()
+
+    def _note(self) -> None:
+        for entry in self._kept_back:
+            self._entries[entry["name"]] = entry
+            self._journal.append(entry)
+        self._kept_back.clear()
         self._journal.flush()
 
     def keep(self, runs: Mapping[str, FoundRun]) -> None:

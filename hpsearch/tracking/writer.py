@@ -45,9 +45,11 @@ class Writer(Protocol):
 
     Attributes:
         experiment: id of the experiment that `enter` found or made.
+        files_together: so many event files are sent in one block of `together`.
     """
 
     experiment: str
+    files_together: int
 
     def enter(self, home: Home) -> FoundExperiment:
         """Write to the experiment of a study from now on, which is created when there is none; return it."""

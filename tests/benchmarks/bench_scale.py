@@ -15,18 +15,14 @@ Not simulated: what reads the pipes or sockets of workers (a thread for each wor
 """
 
 import argparse
-import gzip
 import json
 import os
 import resource
-import subprocess
-import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -376,6 +372,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--warm", type=float, default=120.0)
     parser.add_argument("--window", type=float, default=300.0)
     parser.add_argument("--disk-ms", type=float, default=1.0)
+    parser.add_argument("--points", type=int, help="so many before, in place of those of the case")
     parser.add_argument("--profile", action="store_true")
     asked = parser.parse_args(arguments)
     for case in asked.case:

@@ -203,7 +203,7 @@ class SimulatedWorker:
 
     stand_still = go_on = kill
 
-    def join(self, timeout_sec: float | None = None) -> bool:  # noqa: ARG002
+    def join(self, timeout_sec: float | None = None) -> bool:
         """Return that it is gone."""
         return True
 
@@ -258,7 +258,7 @@ class SimulatedLauncher(SlotLauncher):
         self._heap: list[_Due] = []
         self._order = 0
 
-    def _begun(self, module: str) -> Sequence[SimulatedWorker]:  # noqa: ARG002
+    def _begun(self, module: str) -> Sequence[SimulatedWorker]:
         return [self._spawn(index) for index in range(self._workers)]
 
     def _spawn(self, index: int) -> SimulatedWorker:
