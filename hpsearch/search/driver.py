@@ -162,6 +162,11 @@ class Driver:
         """The points that were asked and not told yet."""
         return self._points
 
+    @property
+    def asked(self) -> int:
+        """How many points were asked so far, by earlier drivers too."""
+        return self._study.asked
+
     def outcome(self, interrupted: bool) -> SearchOutcome:
         """Return how the search stands, which was interrupted or not."""
         why = self.why_no_more_points

@@ -18,11 +18,12 @@ import argparse
 import json
 import os
 import resource
+import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ from hpsearch.base.types import TrialSpec
 from tests.benchmarks.simulated_workers import DRIVER, SIMULATION, Meter, Pace, SimulatedLauncher, train
 
 NAME = "scale"
-CASES = {"auto": ("auto", "auto", 0), "tpe": ("tpe", "none", 2000), "random": ("random", "none", 2000)}
+CASES = {"auto": ("auto", "auto", 2000), "tpe": ("tpe", "none", 2000), "random": ("random", "none", 2000)}
 """Sampler, pruner, and how many points there are before."""
 SEND_SEC, DRAW_SEC = 2.0, 0.125
 """How often the sender works, and how often a terminal is drawn."""
@@ -81,6 +82,7 @@ class Setting:
         window_sec: its length.
         disk_ms: of one wait for the disk.
         tracker: whether MLflow's store is sent to.
+        before: folder where the studies are kept that hold the points before.
     """
 
     case: str
@@ -90,6 +92,7 @@ class Setting:
     window_sec: float = 300.0
     disk_ms: float = 1.0
     tracker: bool = True
+    before: Path | None = None
 
 
 class Screen:
@@ -163,8 +166,8 @@ def compose_case(setting: Setting, table: Any, epochs: int | None = None) -> Any
     words = [
         "+study=search", f"study.name={NAME}", f"sampler={sampler}", f"pruner={pruner}", "objective=valid_loss",
         "trainer=own", f"trainer._target_={train.__module__}.train",
-        "plugins=[tests]", f"+args.epochs={epochs or table.epochs}", "launcher=inline", "tracker=none", "study.confirm=0",
-        "budget.points=null", "budget.seconds=1e9", "extend.edges=false",
+        "plugins=[tests]", f"+args.epochs={epochs or table.epochs}", "launcher=inline", "tracker=none",
+        "study.confirm=0", "budget.points=null", "budget.seconds=1e9", "extend.edges=false",
     ]  # fmt: skip
     words += [f"space.args.{each.key}={each.expression}" for each in table.space.parameters]
     return compose(words)
@@ -181,8 +184,6 @@ def driver_in(
     points: int | None = None,
 ) -> Any:
     """Open a study's record and journal as a session does; yield its driver, resumed."""
-    from dataclasses import replace
-
     from hpsearch.search.driver import Driver
     from hpsearch.search.extension import Ranges
     from hpsearch.search.plan import Environment
@@ -221,17 +222,27 @@ def driver_in(
         store.close()
 
 
-def told_before(folder: Path, setting: Setting, table: Any) -> None:
-    """Bring a study to as many points as the case has before; each trains for two epochs."""
-    from dataclasses import replace
+class _Enough(Exception):
+    """The study has as many points as it is to have before."""
 
+
+def told_before(folder: Path, setting: Setting, table: Any) -> None:
+    """Bring a study to as many points as the case has before: by itself, or drawn ones that train for two epochs."""
     from hpsearch.progress.display import Silent
 
-    meter = Meter(cost=lambda: 0.0)
-    launcher = SimulatedLauncher(50, meter, Pace(spread=0), replayed(table), 2)
-    composition = compose_case(replace(setting, case="random"), table, epochs=2)
-    with driver_in(folder, composition, launcher, meter, Silent(), points=CASES[setting.case][2]) as driver:
-        driver.run()
+    meter, points = Meter(cost=lambda: 0.0), CASES[setting.case][2]
+    by_itself = setting.case == "auto"
+    epochs = table.epochs if by_itself else 2
+    launcher = SimulatedLauncher(50, meter, Pace(spread=0), replayed(table), epochs)
+    composition = compose_case(setting if by_itself else replace(setting, case="random"), table, epochs)
+    with driver_in(folder, composition, launcher, meter, Silent(), points=None if by_itself else points) as driver:
+        if not by_itself:
+            driver.run()
+            return
+        with suppress(_Enough), driver.searching():
+            while driver.step():
+                if driver.asked >= points:
+                    raise _Enough
 
 
 def replayed(table: Any) -> Callable[[TrialSpec, int], float]:
@@ -292,16 +303,19 @@ def watch(meter: Meter) -> Counter[str]:
 
 def measure(setting: Setting, source: Path | None, home: Path) -> Figures:
     """Run a case up to the end of its window, in a process of its own, and return the figures of the window."""
-    from hpsearch.base.journal import sync_all
     from tests.benchmarks.bench_search import Table, generated, read
 
-    del sync_all
     table = Table("generated", generated(0, rows=1000, keys=8, epochs=50)) if source is None else read(source)
     folder = home / "studies" / NAME
     meter = Meter()
     counts = watch(meter)
-    if CASES[setting.case][2]:
+    kept = setting.before and setting.before / setting.case
+    if kept and kept.is_dir():
+        shutil.copytree(kept, folder)
+    else:
         told_before(folder, setting, table)
+        if kept:
+            shutil.copytree(folder, kept)
     pace = Pace(setting.every_sec, midway=setting.case != "auto")
     launcher = SimulatedLauncher(setting.workers, meter, pace, replayed(table), table.epochs)
     copying = Copying(folder, meter) if setting.tracker else None
@@ -350,7 +364,7 @@ def _window(setting: Setting, driver: Any, launcher: SimulatedLauncher, meter: M
 def _standing(driver: Any, launcher: SimulatedLauncher, meter: Meter, folder: Path) -> dict[str, Any]:
     return {
         "now": meter.now(), "busy": meter.busy, "spent": Counter(meter.spent), "reports": launcher.reports,
-        "idle": launcher.idle_sec(), "asked": driver._study.asked,
+        "idle": launcher.idle_sec(), "asked": driver.asked,
     }  # fmt: skip
 
 
@@ -372,12 +386,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--warm", type=float, default=120.0)
     parser.add_argument("--window", type=float, default=300.0)
     parser.add_argument("--disk-ms", type=float, default=1.0)
-    parser.add_argument("--points", type=int, help="so many before, in place of those of the case")
+    parser.add_argument("--no-tracker", action="store_true", help="without the sender and MLflow's store")
+    parser.add_argument("--before", type=Path, help="folder that keeps the studies with the points before")
     parser.add_argument("--profile", action="store_true")
     asked = parser.parse_args(arguments)
     for case in asked.case:
         for workers in asked.workers:
-            setting = Setting(case, workers, asked.every, asked.warm, asked.window, asked.disk_ms)
+            setting = Setting(
+                case,
+                workers,
+                asked.every,
+                asked.warm,
+                asked.window,
+                asked.disk_ms,
+                not asked.no_tracker,
+                asked.before and asked.before.resolve(),
+            )
             source = asked.table and asked.table.resolve()
             if asked.profile:
                 import cProfile
