@@ -43,6 +43,8 @@ class SlotLauncher:
     """
 
     width = 1
+    always_up = True
+    """Whether the worker of every slot may be given something to do at any time, see `_is_up`."""
     detached = True
     kept: frozenset[TrialId] = frozenset()
 
@@ -84,10 +86,7 @@ class SlotLauncher:
         raise NotImplementedError
 
     def _is_up(self, slot: Slot) -> bool:  # noqa: ARG002
-        """Return whether the worker of a slot may be given something to do; one that still imports may.
-
-        It is asked again as long as it may not, and after every message of it.
-        """
+        """Return whether the worker of a slot may be given something to do; one that still imports may."""
         return True
 
     @property
@@ -172,16 +171,16 @@ class SlotLauncher:
     def free(self) -> tuple[int, ...]:
         """Return the slots that can take a batch; one whose worker still imports can."""
         for slot in [self._slots[index] for index in self._touched]:
-            is_up = self._is_up(slot)
-            before, now = self._free_of.get(slot.index, []), slot.free if is_up else []
-            if is_up:
-                self._touched.discard(slot.index)
+            before, now = self._free_of.get(slot.index, []), slot.free
             if now != before:
                 self._free_of[slot.index] = now
                 for seat in before:
                     del self._free_seats[bisect_left(self._free_seats, seat)]
                 for seat in now:
                     insort(self._free_seats, seat)
+        self._touched.clear()
+        if not self.always_up:
+            return tuple(seat for seat in self._free_seats if self._is_up(self._slots[seat % self._workers]))
         return tuple(self._free_seats)
 
     def machine(self, slot: int) -> str:  # noqa: ARG002

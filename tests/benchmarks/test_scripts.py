@@ -57,6 +57,11 @@ SHORT = {
         [r'"trials": 20', r'"load_sec": \d'],
         browser.NEEDED,
     ),
+    "bench_scale": (
+        ["--workers", "20", "--case", "auto", "--points", "40", "--warm", "1", "--window", "60", "--no-tracker"],
+        [r"\| auto \| 20 \| 0\.\d \|", r"\| share of the time, % \|.* sampler \|"],
+        (),
+    ),
     "bench_search": (["FOLDER", "--repeats", "2", "--only", "random"], [r"\| small \| random \| \d+"], ()),
     "bench_postgres": (
         ["faults", "--points", "16"],

@@ -57,6 +57,8 @@ class RayLauncher(SlotLauncher):
             of GPUs like this.
     """
 
+    always_up = False
+
     def __init__(
         self,
         address: str | None = None,

@@ -69,6 +69,8 @@ class SlurmLauncher(SlotLauncher):
         ConfigError: a number is not as it must be.
     """
 
+    always_up = False
+
     def __init__(
         self,
         workers: int = 4,
