@@ -9,7 +9,7 @@ too, as if they took turns on one core), by `--disk-ms` for every wait for the d
 Measured is a window after a warm-up; the profile says which part of the program spent the driver's time.
 
 Cases, each in a study that has 2,000 points: ``auto``, `sampler=auto` with `pruner=auto`, which trained the points
-before too; ``tpe``, `sampler=tpe` without a pruner, every worker met in the middle of a trial whose point was drawn at random;
+before too; ``tpe``, `sampler=tpe` without a pruner, every worker met in the middle of a trial whose point was drawn;
 ``random``, the same without a model.
 
 Not simulated: what reads the pipes or sockets of workers (a thread for each worker process), training, checkpoints.

@@ -192,8 +192,9 @@ def driver_in(
             return make_spec(composition, folder, *point)
 
     driver = Driver(
-        study=study, make_sampler=lambda n: _Later(search.sampler_after(n), drawn), store=store, ranges=Ranges(search.space),
-        plan=replace(search.plan, points=points), launcher=launcher, record=record, make_spec=spec,
+        study=study, make_sampler=lambda n: _Later(search.sampler_after(n), drawn), store=store,
+        ranges=Ranges(search.space), plan=replace(search.plan, points=points), launcher=launcher, record=record,
+        make_spec=spec,
         environment=Environment(observer, meter.time_of_day, timer=meter.now),
     )  # fmt: skip
     try:

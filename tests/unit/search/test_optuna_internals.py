@@ -14,6 +14,7 @@ from hpsearch.search import optuna_internals as internals
 from hpsearch.search.samplers import CmaEs
 from hpsearch.search.storage import JournalStore
 
+OPTUNAS_SPLIT, OPTUNAS_LOGPDF = internals._split_trials, internals._optuna_logpdf
 SPACE = {
     "lr": FloatDistribution(1e-4, 1, log=True),
     "width": IntDistribution(8, 512),
@@ -170,3 +171,85 @@ def test_pruners_keep_their_options_by_name():
     options = {"min_resource": 2, "reduction_factor": 4, "min_early_stopping_rate": 1}
     assert internals.pruner_options(SuccessiveHalvingPruner(**options)).items() >= options.items()
     assert internals.pruner_options(SuccessiveHalvingPruner(min_resource="auto"))["min_resource"] is None
+
+
+def ended_and_running(prune=False):
+    """Return a study of trials that have ended, some of them infeasible or pruned, and of ones that run."""
+    rng = np.random.default_rng(0)
+    space = {
+        "lr": FloatDistribution(1e-4, 1, log=True), "momentum": FloatDistribution(0, 1), "depth": IntDistribution(1, 9),
+        "kind": CategoricalDistribution(("a", "b")),
+    }  # fmt: skip
+    study = optuna.create_study(direction="maximize", sampler=RandomSampler(seed=0))
+    for number in range(60):
+        trial = study.ask(space)
+        trial.report(rng.random(), 1)
+        if number % 3 == 0:
+            continue
+        trial.set_constraint("infeasible", 1.0 if number % 7 == 0 else -1.0)
+        value = None if prune and number % 5 == 0 else rng.choice([0.5, rng.random()])
+        study.tell(trial, value, state=None if value is not None else TrialState.PRUNED)
+    return study, space
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("prune", [False, True])
+@pytest.mark.parametrize("below", [0, 5, 50])
+def test_trials_that_run_are_among_the_others_as_optuna_puts_them(prune, below):
+    study, _ = ended_and_running(prune)
+    trials = study.get_trials(deepcopy=False)
+    found, wanted = (split(study, trials, below) for split in (internals.split_trials, OPTUNAS_SPLIT))
+    assert [[each.number for each in part] for part in found] == [[each.number for each in part] for part in wanted]
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_values_are_read_once_and_are_those_that_optuna_reads():
+    study, space = ended_and_running()
+    sampler = TPESampler(multivariate=True, constant_liar=True)
+    trials = study.get_trials(deepcopy=False)
+    for some in (trials[:20], trials[10:50], trials, trials[::-2]):
+        for names in (space, {name: space[name] for name in ("kind", "lr")}):
+            found = internals._get_internal_repr(sampler, some, names, study)
+            wanted = internals._optuna_internal_repr(sampler, some, names, study)
+            assert list(found) == list(wanted)
+            assert all(np.array_equal(found[name], wanted[name]) for name in wanted)
+    study.ask({"lr": space["lr"]})  # has no value of the others
+    trials = study.get_trials(deepcopy=False)
+    found = internals._get_internal_repr(sampler, trials, space, study)
+    assert {len(values) for values in found.values()} == {len(trials) - 1}
+
+
+def test_densities_are_those_of_optuna_bit_for_bit():
+    rng = np.random.default_rng(1)
+    kernels, samples = 1100, 24
+    loc, scale = rng.uniform(-3, 3, (kernels, 8)), rng.uniform(0.01, 2, (kernels, 8))
+    a, b = (-3 - loc) / scale, (3 - loc) / scale
+    a[7, 3] = b[7, 3]
+    x = rng.uniform(-3.2, 3.2, (samples, 1, 8))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        found, wanted = (density(x, a=a, b=b, loc=loc, scale=scale) for density in (internals.logpdf, OPTUNAS_LOGPDF))
+    assert np.isneginf(found).any() and np.isnan(found).any()
+    assert np.array_equal(found, wanted, equal_nan=True)
+    assert np.array_equal(internals.logpdf(x[:, 0], a[0], b[0]), OPTUNAS_LOGPDF(x[:, 0], a[0], b[0]))
+
+
+def test_the_list_of_all_trials_is_kept_and_is_that_of_optuna(tmp_path):
+    store = JournalStore().open(tmp_path)
+    studies = [optuna.create_study(storage=store.storage, study_name=name) for name in ("one", "two")]
+    rng = np.random.default_rng(2)
+    for step in range(120):
+        study = studies[step % 2]
+        trial = study.ask({"lr": FloatDistribution(0, 1)})
+        trial.report(0.5, 1)
+        if rng.random() < 0.5:
+            study.tell(trial, 0.1)
+        if rng.random() < 0.5:
+            for each in studies:
+                kept = store.storage.get_all_trials(each._study_id, deepcopy=False)
+                known = store.storage._replay_result.get_all_trials(each._study_id, None)
+                assert len(kept) == len(known)
+                assert all(mine is theirs for mine, theirs in zip(kept, known, strict=True))
+                kept.clear()  # it is the caller's
+    with pytest.raises(KeyError):
+        store.storage.get_all_trials(99, deepcopy=False)
+    store.close()
