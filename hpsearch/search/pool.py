@@ -394,14 +394,7 @@ class Pool:
 
     def _write(self, live: Live, result: TrialResult, score: float) -> None:
         self._record.state(
-            live.spec.id,
-            result.state,
-            self._clock(),
-            reason=result.reason,
-            traceback=result.traceback,
-            score=score,
-            attempt=live.spec.attempt,
-            artifacts=files_left(live.spec, result),
-            facts=result.facts,
+            live.spec.id, result.state, self._clock(), reason=result.reason, traceback=result.traceback, score=score,
+            attempt=live.spec.attempt, artifacts=files_left(live.spec, result), facts=result.facts,
             ended_by=result.ended_by,
-        )
+        )  # fmt: skip
