@@ -197,6 +197,13 @@ class Setting(dict[str, Any]):
         return Setting({key: value for key, value in self.items() if key not in set(keys)}, self.digits)
 
 
+def told_apart(points: Sequence[Mapping[str, Any]]) -> list[Setting]:
+    """Return the hyperparameters of some points, each value told from those of the others."""
+    keys = dict.fromkeys(key for params in points for key in params)
+    digits = {key: Digits.of(params[key] for params in points if key in params) for key in keys}
+    return [Setting(params, digits) for params in points]
+
+
 def written(params: Mapping[str, Any]) -> dict[str, str]:
     """Return the values of a point as `number` writes them, each told from those of other points."""
     digits = _digits(params)

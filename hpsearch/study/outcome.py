@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from hpsearch.base.failures import Failure
 from hpsearch.base.types import BestPoint, TrialId, TrialState, TrialTable
-from hpsearch.base.words import number
+from hpsearch.base.words import assignments
 from hpsearch.search.driver import SearchOutcome
 from hpsearch.study.session import StudySession
 from hpsearch.tracking.events import TrialRecord, check_command, read_trial, replay_command
@@ -98,12 +98,14 @@ def outcome_of(
     from hpsearch.reports.kit.points import best_trial
     from hpsearch.reports.summary.sentences import answer, parts
 
-    best = _trial_on_record(session.folder, best_trial(table, summary))
+    best, told = _trial_on_record(session.folder, best_trial(table, summary)), parts(summary)
+    found = _best(outcome.best, summary)
+    known = {point.point: assignments(point.params) for point in summary.points}
     return StudyOutcome(
         name=session.folder.name,
         folder=session.folder,
         counts=outcome.counts,
-        best=_best(outcome.best, summary),
+        best=found,
         answer=answer(summary),
         trains=_that_train(summary),
         replay_command=None if best is None else replay_command(session.folder.name, best),
@@ -117,7 +119,7 @@ def outcome_of(
         notes=notes,
         as_good=rivals_in(summary),
         failures=tuple(table.failures),
-        told=parts(summary),
+        told=told._replace(setting="" if found is None else known.get(found.point, "")),
     )
 
 
@@ -152,5 +154,6 @@ def _that_train(summary: "Summary") -> str | None:
     if summary.rates is None or summary.rates.trains is None:
         return None
     found = summary.rates.trains
-    low, high = number(found.low), number(found.high)
-    return f"{summary.rates.axis.key} {low if low == high else f'{low} to {high}'}"
+    axis = summary.rates.axis
+    low, high = axis.write(found.low), axis.write(found.high)
+    return f"{axis.key} {low if low == high else f'{low} to {high}'}"

@@ -109,7 +109,8 @@ def show_study(outcome: "StudyOutcome", command: str, stream: TextIO | None = No
     rivals = told.rivals if told else ""
     if outcome.best:
         others = f"; {rivals}" if rivals else _others(None if outcome.as_good is None else len(outcome.as_good))
-        out.row("best", f"{assignments(outcome.best.params)}  {best_score(outcome.best)}{others}", "green")
+        setting = (told.setting if told else "") or assignments(outcome.best.params)
+        out.row("best", f"{setting}  {best_score(outcome.best)}{others}", "green")
     elif rivals:
         out.row("others", rivals)
     if trains := (told.rates if told else "") or outcome.trains:

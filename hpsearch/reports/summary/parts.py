@@ -11,12 +11,15 @@ class Parts(NamedTuple):
         rivals: which others may be as good, a clause; empty where there are none.
         rates: which values train, a clause.
         more: further sentences.
+        setting: the best point as a command line writes it, its values told from those of other points; empty without
+            one.
     """
 
     lead: str
     rivals: str = ""
     rates: str = ""
     more: str = ""
+    setting: str = ""
 
     @property
     def short(self) -> str:

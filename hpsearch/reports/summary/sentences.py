@@ -62,7 +62,7 @@ def parts(summary: Summary) -> Parts:
     lead = f"{_no_knowledge(best)}{_leads(summary, best)} {evidence(best)}{chosen_at(summary, best)}"
     rates = _rates(summary) or frontier_clause(summary.frontier)
     more = " ".join(text for text in (_front(summary), _pruned(summary)) if text)
-    return Parts(lead, rivals.removeprefix("; "), rates.removeprefix("; "), more)
+    return Parts(lead, rivals.removeprefix("; "), rates.removeprefix("; "), more, words.assignments(best.params))
 
 
 def evidence(point: Point) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from hpsearch.base.columns import metric_column
 from hpsearch.base.errors import ConfigError, check_float
 from hpsearch.base.types import TrialTable
-from hpsearch.base.words import label, number, score, settings
+from hpsearch.base.words import label, score, settings, told_apart, written
 from hpsearch.reports.kit import theme
 from hpsearch.reports.kit.canvas import FigureWithAid, axis_style, draw, escape, log_axis
 from hpsearch.reports.kit.points import Point, rankable, ranked, results_of
@@ -155,7 +155,8 @@ def scores_figure(series: Mapping[str, Any], metric: str) -> FigureWithAid | Non
     numeric = [k for k in params[0] if all(_is_number(p.get(k)) for p in params)]
     key = next((k for k in numeric if "log" in str(series["space"].get(k, ""))), numeric[0] if numeric else None)
     x = [p[key] for p in params] if key else list(range(1, len(scores) + 1))
-    hover = ["<br>".join(f"{escape(k)} = {escape(number(v))}" for k, v in p.items()) for p in params]
+    texts = (written(point).items() for point in told_apart(params))
+    hover = ["<br>".join(f"{escape(key)} = {escape(text)}" for key, text in point) for point in texts]
     best = [place == 0 for place in range(len(scores))]
     trace = {
         **{"type": "scatter", "mode": "markers", "x": x, "y": scores, "text": hover, "showlegend": False},
@@ -164,7 +165,7 @@ def scores_figure(series: Mapping[str, Any], metric: str) -> FigureWithAid | Non
             "color": [theme.BLUE if each else theme.MUTED for each in best],
             "line": {"color": theme.PAPER, "width": 1.5},
         },
-        "hovertemplate": f"%{{text}}<br>{escape(metric)} %{{y:.4f}}<extra></extra>",
+        "hovertemplate": f"%{{text}}<br>{escape(metric)} %{{y:.6g}}<extra></extra>",
     }
     log = key is not None and "log" in str(series["space"].get(key, ""))
     layout = {

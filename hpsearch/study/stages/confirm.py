@@ -8,7 +8,7 @@ from hpsearch.base.errors import check_int
 from hpsearch.base.grammar import value_text
 from hpsearch.base.replicates import NO_SEEDS
 from hpsearch.base.types import TrialTable
-from hpsearch.base.words import Precision, precision, settings
+from hpsearch.base.words import Precision, precision, settings, told_apart
 from hpsearch.reports.kit import theme
 from hpsearch.reports.kit.canvas import FigureWithAid, axis_style, draw, escape
 from hpsearch.reports.kit.evidence import Known, StudyIntervals
@@ -123,7 +123,7 @@ class Confirm:
         if not series.get("scores"):
             return None
         params, scores = series["params"], series["scores"]
-        names = [f"{place}. {settings(point)}" for place, point in enumerate(params, 1)]
+        names = [f"{place}. {settings(point)}" for place, point in enumerate(told_apart(params), 1)]
         traces: list[dict[str, Any]] = []
         for place, (name, each) in enumerate(zip(names, scores, strict=True)):
             colour = theme.BLUE if place == 0 else theme.MUTED

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from hpsearch.base.errors import check_choice
 from hpsearch.base.types import TrialId, TrialState, TrialTable
-from hpsearch.base.words import settings
+from hpsearch.base.words import settings, told_apart
 from hpsearch.reports.diagnosis.history import histories, history
 from hpsearch.reports.diagnosis.rules import Diagnosis, Label, diagnose
 from hpsearch.reports.diagnosis.study import SearchEvidence, study_diagnoses
@@ -69,7 +69,8 @@ class Curves:
             return Finding(Verdict.PASS, sentence, numbers, series=series)
         (cause, evidence, advice), *more = faults
         also = f"; also {', '.join(label for label, _, _ in more)}" if more else ""
-        sentence = f"{settings(trials[0]['params'])}: {evidence}{also}{_others(counted)}{_averaged(trials)}"
+        best, *_ = told_apart([dict(each["params"]) for each in trials])
+        sentence = f"{settings(best)}: {evidence}{also}{_others(counted)}{_averaged(trials)}"
         return Finding(Verdict.WARN, sentence, numbers, cause, advice, series=series)
 
     @staticmethod
@@ -80,11 +81,12 @@ class Curves:
             return None
         traces: list[dict[str, Any]] = []
         spots: list[Spot] = []
+        params = told_apart(series["params"])
         for place, (train, valid, labels) in enumerate(
             zip(series["train"], series["valid"], series["labels"], strict=True)
         ):
             colour = theme.BLUE if place == 0 else theme.MUTED
-            called = settings(series["params"][place])
+            called = settings(params[place])
             said = f"{escape(called)}<br>{escape(', '.join(labels) or 'no fault')}"
             for name, losses, dash in (("training", train, "dot"), ("validation", valid, "solid")):
                 line = {"color": colour, "width": 2.5 if place == 0 else 1, "dash": dash}

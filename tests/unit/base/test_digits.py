@@ -88,3 +88,11 @@ def test_text_that_looks_like_another_value_stands_in_quotes():
     told = words.Setting({"kind": "a\tb"}, {"kind": digits})
     assert (words.settings(told), words.setting("kind", "1", digits)) == ("kind = a\\tb", 'kind = "1"')
     assert (words.number("1"), words.number("a\tb")) == ("1", "a\tb")
+
+
+def test_points_are_told_apart():
+    first, second, third = words.told_apart([{"a": 0.1234561, "b": "1"}, {"a": 0.1234562, "b": 1}, {"a": 3.0}])
+    assert [words.settings(each) for each in (first, second, third)] == [
+        'a = 0.1234561, b = "1"', "a = 0.1234562, b = 1", "a = 3",
+    ]  # fmt: skip
+    assert words.settings(first.without(["a"])) == 'b = "1"'

@@ -270,3 +270,9 @@ def test_a_warning_whose_sentence_is_the_answer_still_tells_its_cause(tmp_path):
     stream = io.StringIO()
     show_recipe(outcome, stream)
     assert "warn: no finished trial of b" in " ".join(stream.getvalue().split())
+
+
+def test_the_best_point_is_told_from_the_others():
+    told = Parts("0.123456 is best", setting="optimizer.momentum=0.123456")
+    lines = shown(show_study, study_outcome(told=told), COMMAND)
+    assert "best      optimizer.momentum=0.123456  " in lines

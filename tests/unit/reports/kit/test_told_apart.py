@@ -11,7 +11,7 @@ from hpsearch.reports.kit.space import searched
 from hpsearch.reports.kit.still import still
 from hpsearch.reports.summary.figures import figures
 from hpsearch.reports.summary.numbers import find
-from hpsearch.reports.summary.sentences import answer
+from hpsearch.reports.summary.sentences import answer, parts
 from hpsearch.reports.summary.tables import point_table, trial_table
 from tests.support import odd
 
@@ -77,3 +77,15 @@ def test_a_point_knows_the_digits_of_its_study():
         str({axis.key: axis.digits for axis in searched(table)})
     }
     assert extremes(np.zeros(3), 1).tolist() == [0, 2]
+
+
+def test_a_terminal_is_told_the_best_point_with_its_digits():
+    summary = find(odd.STUDIES["digits"](), 4).summary
+    assert (
+        parts(summary).setting
+        == f"optimizer.momentum={summary.axes[0].write(summary.best.params['optimizer.momentum'])}"
+    )
+    assert (
+        len(parts(summary).setting) > len("optimizer.momentum=0.123")
+        or summary.best.params["optimizer.momentum"] == 0.5
+    )
