@@ -93,7 +93,7 @@ class Needs:
             "partition": self.partition,
             "mem": None if self.memory_gib is None else f"{round(self.memory_gib * 1024)}M",
             "setup": [f"export PYTHONPATH={shlex.quote(str(_PACKAGES))}${{PYTHONPATH:+:$PYTHONPATH}}"],
-            "additional_parameters": dict(self.sbatch or {}) or None,
+            "additional_parameters": {"no-requeue": True, **(self.sbatch or {})},  # another job is submitted instead
         }
         return {name: value for name, value in given.items() if value is not None}
 

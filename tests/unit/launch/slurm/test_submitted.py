@@ -60,6 +60,6 @@ def test_what_a_job_asks_for_reaches_sbatch(submitter, tmp_path):
     text = made._executor._make_submission_file_text("python", "1")
     for option in (
         *("partition=gpu", "time=240", "cpus-per-task=4", "gpus-per-node=2", "mem=1536M", "account=vision", "qos=high"),
-        "signal=USR2@90",
+        *("signal=USR2@90", "no-requeue"),
     ):
         assert f"#SBATCH --{option}\n" in text
