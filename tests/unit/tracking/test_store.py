@@ -231,3 +231,43 @@ def test_mlflow_gets_a_home_where_the_user_has_none(monkeypatch):
     assert cache_folder() is None or "XDG_CACHE_HOME" in os.environ
     store.set_environment()
     assert Path.home() == Path("/nonexistent")
+
+
+API = (
+    "API request to endpoint /api/2.0/mlflow/experiments/search failed with error code 401 != 200. Response body: 'You'"
+)
+TLS = (
+    "API request to https://h:5000/api failed with exception HTTPSConnectionPool(host='h', port=5000): Max retries exceeded "
+    "with url: /api (Caused by SSLError(SSLCertVerificationError(1, '[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify "
+    "failed: self-signed certificate (_ssl.c:1006)')))"
+)
+NOBODY = "HTTPSConnectionPool(host='h', port=5000): Max retries exceeded (Caused by NewConnectionError('refused'))"
+
+
+@pytest.mark.parametrize(
+    ("said", "name", "line"),
+    [
+        (
+            API,
+            None,
+            "the server asks for a name and password: set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD",
+        ),
+        (
+            API,
+            "admin",
+            "the server refuses the name or password of MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD",
+        ),
+        (
+            TLS,
+            "admin",
+            "the server's certificate is not trusted (self-signed certificate): MLFLOW_TRACKING_SERVER_CERT_PATH names its "
+            "file, or that of who signed it",
+        ),
+        (NOBODY, "admin", "the server does not answer"),
+    ],
+)
+def test_why_a_server_takes_nothing_is_a_line(monkeypatch, said, name, line):
+    monkeypatch.delenv("MLFLOW_TRACKING_USERNAME", raising=False)
+    if name:
+        monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", name)
+    assert store.one_line(RuntimeError(said)) == line
