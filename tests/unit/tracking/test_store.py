@@ -233,40 +233,24 @@ def test_mlflow_gets_a_home_where_the_user_has_none(monkeypatch):
     assert Path.home() == Path("/nonexistent")
 
 
-API = (
-    "API request to endpoint /api/2.0/mlflow/experiments/search failed with error code 401 != 200. Response body: 'You'"
-)
-TLS = (
-    "API request to https://h:5000/api failed with exception HTTPSConnectionPool(host='h', port=5000): Max retries exceeded "
-    "with url: /api (Caused by SSLError(SSLCertVerificationError(1, '[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify "
-    "failed: self-signed certificate (_ssl.c:1006)')))"
-)
-NOBODY = "HTTPSConnectionPool(host='h', port=5000): Max retries exceeded (Caused by NewConnectionError('refused'))"
+NAMES = "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
+NO_ANSWER = "HTTPSConnectionPool(host='h', port=5000): Max retries exceeded with url: /api (Caused by "
+SAID = {
+    "no name": ("failed with error code 401 != 200.", None, f"the server asks for a name and password: set {NAMES}"),
+    "refused": ("failed with error code 401 != 200.", "admin", f"the server refuses the name or password of {NAMES}"),
+    "certificate": (
+        f"{NO_ANSWER}SSLError('[SSL] certificate verify failed: self-signed certificate (_ssl.c:1006)'))",
+        "admin",
+        "the server's certificate is not trusted (self-signed certificate): MLFLOW_TRACKING_SERVER_CERT_PATH names its "
+        "file, or that of who signed it",
+    ),
+    "nobody": (f"{NO_ANSWER}NewConnectionError('refused'))", "admin", "the server does not answer"),
+}
 
 
-@pytest.mark.parametrize(
-    ("said", "name", "line"),
-    [
-        (
-            API,
-            None,
-            "the server asks for a name and password: set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD",
-        ),
-        (
-            API,
-            "admin",
-            "the server refuses the name or password of MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD",
-        ),
-        (
-            TLS,
-            "admin",
-            "the server's certificate is not trusted (self-signed certificate): MLFLOW_TRACKING_SERVER_CERT_PATH names its "
-            "file, or that of who signed it",
-        ),
-        (NOBODY, "admin", "the server does not answer"),
-    ],
-)
-def test_why_a_server_takes_nothing_is_a_line(monkeypatch, said, name, line):
+@pytest.mark.parametrize("kind", SAID)
+def test_why_a_server_takes_nothing_is_a_line(monkeypatch, kind):
+    said, name, line = SAID[kind]
     monkeypatch.delenv("MLFLOW_TRACKING_USERNAME", raising=False)
     if name:
         monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", name)
