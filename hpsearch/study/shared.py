@@ -230,7 +230,10 @@ def _follow(found: Standing, team: _Team, session: StudySession, began: float) -
     team.member.stop()
     with suppress(BusyError), folder_lock(session.folder):  # another driver that works in this folder keeps it
         bring(team.database, session.folder.name, session.folder)
-    table, study = table_from_events(session.folder), read_study(session.folder)
+    study = read_study(session.folder)
+    if not study and not found.ended:
+        raise KeyboardInterrupt  # before anything of it was recorded
+    table = table_from_events(session.folder)
     known = study.get("best")
     best = BestPoint(**{each: known[each] for each in _OF_BEST}, metric=session.objective.metric) if known else None
     counts = Counter(map(TrialState, table.trials["state"]))
@@ -241,5 +244,4 @@ def _follow(found: Standing, team: _Team, session: StudySession, began: float) -
         session, table, summarize(table), outcome, began, trained=team.member.trained > 0, report=None, notes=(note,)
     )
     session.observer.conclude(shown)
-    session.observer.line(note)
     return shown, table

@@ -3,6 +3,7 @@
 import shutil
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -99,6 +100,8 @@ class Member:
         self._thread.join(SETTLE_SEC)
         self._database.close()
         shutil.rmtree(self._own, ignore_errors=True)
+        with suppress(OSError):  # other drivers may train in this folder too
+            self._own.parent.rmdir()
 
     def _run(self) -> None:
         try:
