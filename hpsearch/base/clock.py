@@ -19,10 +19,14 @@ def time_of_day() -> float:
 
 
 def restart() -> None:
-    """Read the system's clock anew, for this process and those that it starts from here on."""
+    """Read the system's clock anew, for this process and those that are told of it from here on."""
     global _known
     _known = time.time() - _running()
-    os.environ[VARIABLE] = f"{platform.boot_id()} {_known!r}"
+
+
+def told() -> dict[str, str]:
+    """Return what the environment of a process that is started from here says of it."""
+    return {} if _known is None else {VARIABLE: f"{platform.boot_id()} {_known!r}"}
 
 
 _known: float | None = None

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from hpsearch.base.commands import is_program
+from hpsearch.base.commands import SCRIPT, is_program
 from hpsearch.base.environment import TAKEN, as_recorded
 from hpsearch.base.grammar import value_text
 from hpsearch.base.plain import flatten
@@ -26,6 +26,14 @@ def lacking(config: Mapping[str, Any]) -> dict[str, Any]:
     flat = flatten({name: value for name, value in config.items() if name != TAKEN})
     found = {key: value for key, value in flat.items() if OPENS in repr(value)}
     return {**found, COMMAND: config["trainer"].get("command")} if is_program(config) else found
+
+
+def of_command(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what of a configuration the command that trains it again is made of, as a configuration."""
+    trainer = {name: config.get("trainer", {}).get(name) for name in ("_target_", "command")}
+    script = {SCRIPT: config[SCRIPT]} if SCRIPT in config else {}
+    named = {key: value for key, value in lacking(as_recorded(config)).items() if key != COMMAND}
+    return {**named, **script, "trainer": {name: value for name, value in trainer.items() if value is not None}}
 
 
 def lacking_words(config: Mapping[str, Any]) -> tuple[str, ...]:

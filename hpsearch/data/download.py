@@ -4,6 +4,7 @@ import logging
 from pathlib import Path
 
 from hpsearch.base import platform
+from hpsearch.base.borrowed import quiet
 from hpsearch.base.errors import DataError, first_line
 from hpsearch.base.leftovers import temporary_folder
 
@@ -25,13 +26,16 @@ def fetch(url: str, sha256: str, name: str, missing: str) -> Path:
     """
     import pooch
 
-    pooch.get_logger().setLevel(logging.WARNING)
     folder = Path(pooch.os_cache("hpsearch")) / name
     file = folder / url.rpartition("/")[2]
     try:
         if not file.is_file() or pooch.file_hash(str(file)) != sha256:
             folder.mkdir(parents=True, exist_ok=True)
-            with temporary_folder(folder) as own:  # pooch's own temporary file has a name that tells nothing
+            speak = {pooch.get_logger().name: logging.WARNING}
+            with (
+                quiet(speak),
+                temporary_folder(folder) as own,
+            ):  # pooch's own temporary file has a name that tells nothing
                 platform.replace(Path(pooch.retrieve(url, f"sha256:{sha256}", fname=file.name, path=own)), file)
         return file
     except (OSError, ValueError) as error:

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 
-from hpsearch.base import platform
+from hpsearch.base import clock, platform
 from hpsearch.base.errors import ConfigError
 from hpsearch.launch.limits import gpu_share
 
@@ -112,7 +112,7 @@ def worker_environment(slot: int, threads: int, gpus: Sequence[str], gpus_per_tr
     Sets of texts are in the same order in every worker, and products of matrices the same bits wherever their numbers
     lie in memory, unless the user's own environment says otherwise.
     """
-    environment = SAME | dict(os.environ) | dict.fromkeys(THREAD_VARIABLES, str(threads))
+    environment = SAME | dict(os.environ) | clock.told() | dict.fromkeys(THREAD_VARIABLES, str(threads))
     if seats := _seats(gpus, gpus_per_trial):
         environment["CUDA_VISIBLE_DEVICES"] = seats[slot % len(seats)]
     return environment

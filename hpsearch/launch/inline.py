@@ -1,13 +1,14 @@
 """A worker that is this process: the debug twin of the worker processes."""
 
-import os
 import time
 import traceback
 from collections.abc import Callable, Collection
+from contextlib import ExitStack
 from socket import gethostname
 from typing import Any
 
 from hpsearch.base import current
+from hpsearch.base.borrowed import environment
 from hpsearch.base.current import Overdue
 from hpsearch.base.errors import HpsearchError
 from hpsearch.base.types import Decision, Execute, Given, TrialId, TrialSpec
@@ -61,12 +62,12 @@ class InlineLauncher:
         self._seats = Seats(lockstep, self._mailbox)
         self._batches: dict[int, TrialBatch] = {}
         self._died: list[LauncherEvent] = []
+        self._settings = ExitStack()
 
     def start(self, execute: Execute) -> None:
         """Remember what trains a trial."""
         self._execute = execute
-        for name, value in PRODUCTS.items():  # MKL reads it at its first product
-            os.environ.setdefault(name, value)
+        self._settings.enter_context(environment(PRODUCTS))  # MKL reads it at its first product
         self._outer_paused, current.process.paused = current.process.paused, self._paused
         current.process.grace_sec, current.process.fuse = self.grace_sec, self.fuse
 
@@ -162,5 +163,6 @@ class InlineLauncher:
             self._seats.leave(batch)
             batch.close()
         self._batches = {}
+        self._settings.close()
         current.process.forget(self._folders)
         current.process.paused = self._outer_paused

@@ -17,6 +17,7 @@ from optuna.storages import BaseStorage, InMemoryStorage
 from optuna.storages.journal import BaseJournalBackend
 from optuna.study import StudyDirection
 
+from hpsearch.base.borrowed import still_quiet
 from hpsearch.base.errors import DamageError, HpsearchError, StorageError, first_line
 from hpsearch.base.files import DATABASE
 from hpsearch.base.formats import FORMAT, TAG, untagged
@@ -24,6 +25,7 @@ from hpsearch.base.journal import Journal
 from hpsearch.base.memory import collector_paused
 from hpsearch.base.types import Objective
 from hpsearch.search.optuna_internals import QueueStorage, quicken_tpe, share_distributions
+from hpsearch.search.loggers import SPEAK
 from hpsearch.tracking.damage import kept_aside
 
 JOURNAL_NAME = "optuna.journal"
@@ -233,7 +235,7 @@ def open_study(
     Returns:
         The study; one of a newer format raises a StorageError.
     """
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    still_quiet(SPEAK)
     quicken_tpe()
     directions = [StudyDirection.MAXIMIZE if each.maximize else StudyDirection.MINIMIZE for each in objective.each]
     study = optuna.create_study(

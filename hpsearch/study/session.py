@@ -9,6 +9,7 @@ from types import MappingProxyType, TracebackType
 from typing import Any, Protocol, Self, TypeVar
 
 from hpsearch.base import clock
+from hpsearch.base.borrowed import quiet
 from hpsearch.base.clock import time_of_day
 from hpsearch.base.commands import is_program, ui_command
 from hpsearch.base.conditions import split_name
@@ -23,6 +24,7 @@ from hpsearch.config.compose import Composition
 from hpsearch.launch.base import Launcher
 from hpsearch.search.interrupts import note_interrupt
 from hpsearch.search.lock import LOCK_SEC
+from hpsearch.search.loggers import SPEAK
 from hpsearch.study.folder import (
     STUDY_FILE,
     UID,
@@ -128,6 +130,7 @@ class StudySession:
 
     def __enter__(self) -> Self:
         clock.restart()
+        self._stack.enter_context(quiet(SPEAK))
         self._stack.enter_context(self.workers)
         return self
 

@@ -78,6 +78,7 @@ _COUNT, _EPOCH, _TIME = _Rule(_is_count, "a count"), _Rule(_is_epoch, "a number 
 _TEXT, _TABLE = _Rule(lambda value: isinstance(value, str), "a text"), _Rule(lambda v: isinstance(v, dict), "a table")
 _TEXTS, _FACTS = _Rule(_are_texts, "a list of texts"), _Rule(_are_facts, "a table of plain values")
 _NAMES = _Rule(_are_names, "a table of texts")
+_CONFIG = _Rule(lambda value: isinstance(value, dict) and isinstance(value.get("trainer"), dict), "a configuration")
 _LIMITS = _Rule(_are_numbers, "a table of numbers")
 _PAIRS, _ENDS = _Rule(_are_pairs, "pairs of numbers"), _Rule(_are_evaluations, "steps with numbers")
 _START = _Rule(lambda value: value is None or _is_epoch(value), "a number from 0 on, or null")
@@ -135,7 +136,14 @@ STUDY_RULES: Mapping[str, Mapping[str, _Rule]] = {
 _WHEN = _Rule(lambda value: value is None or _is_time(value), "a time, or null")
 RUN_RULES: Mapping[str, _Rule] = {
     **{"params": _TABLE, "overrides": _TEXTS, "folder": _TEXT, "state": _STATE, "attempts": _COUNT, "score": _SCORE},
-    **{"reason": _TEXT, "facts": _FACTS, "artifacts": _TEXTS, "nonfinite": _TABLE, "names": _optional(_NAMES)},
+    **{
+        "reason": _TEXT,
+        "facts": _FACTS,
+        "artifacts": _TEXTS,
+        "nonfinite": _TABLE,
+        "names": _optional(_NAMES),
+        "config": _optional(_CONFIG),
+    },
     **{"queued": _TIME, "started": _WHEN, "ended": _WHEN, "ran_sec": _NUMBER},
 }
 """Fields of what the tags of a run in a tracking store hold of a trial."""

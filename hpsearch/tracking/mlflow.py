@@ -4,7 +4,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 from hpsearch.base.errors import StorageError
@@ -53,6 +53,7 @@ class MlflowTracker:
         self.artifacts = store.artifact_root(artifacts, self.uri)
         self.wait = wait
         self._send_every_sec, self._timeout_sec, self._artifact_mib = send_every_sec, timeout_sec, artifact_mib
+        self._settings = ExitStack()
         self._condition = threading.Condition()
         self._pending: set[str] = set()
         self._sending = False
@@ -71,7 +72,7 @@ class MlflowTracker:
         Args:
             folder: the study's folder.
         """
-        store.set_environment(self._timeout_sec)
+        self._settings.enter_context(store.settings(self._timeout_sec))
         self._sender = Sender(folder, self.uri, self.artifacts, self._artifact_mib)
         self._pending = self._sender.pending()
         self._thread = start_thread(self._run, self._sender, name="mlflow-sender")
@@ -93,10 +94,11 @@ class MlflowTracker:
         """Send what is left, at most for `timeout_sec`, and stop; return whether everything is sent."""
         if self._thread is None:
             return True
-        with self._condition:
-            self._deadline = time.monotonic() + timeout_sec
-            self._condition.notify_all()
-        self._thread.join(timeout_sec + LAST_FILE_SEC)
+        with self._settings:
+            with self._condition:
+                self._deadline = time.monotonic() + timeout_sec
+                self._condition.notify_all()
+            self._thread.join(timeout_sec + LAST_FILE_SEC)
         return self._idle()
 
     def problem(self) -> str | None:
@@ -163,7 +165,7 @@ def sync(
     address = store.store_uri(uri)
     store.check_store(address)
     sender = Sender(folder, address, store.artifact_root(artifacts, address))
-    with closing(sender):
+    with store.settings(), closing(sender):
         left = sender.send(sender.pending())
     if left:
         many = len(left) + sender.sent

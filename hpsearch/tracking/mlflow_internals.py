@@ -13,13 +13,13 @@ import json
 import logging
 import re
 import uuid
-import warnings
 from collections.abc import Callable, Iterable, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from hpsearch.base.borrowed import still_quiet
 from hpsearch.base.media import IMAGE, Medium
 from hpsearch.base.types import Objective
 from hpsearch.tracking.events import TrialRecord
@@ -232,12 +232,10 @@ def sqlite_uri(path: Path) -> str:
     return f"sqlite:///{quote(str(path), safe='/ ', errors='surrogateescape')}"
 
 
-def silence() -> None:
-    """Keep MLflow and what it builds on from writing into the terminal."""
-    for each in ("mlflow", "alembic", "urllib3.connectionpool"):
-        logging.getLogger(each).setLevel(logging.CRITICAL)
-    # one for every request, where MLFLOW_TRACKING_INSECURE_TLS asks for it
-    warnings.filterwarnings("ignore", "Unverified HTTPS request")
+SPEAK = dict.fromkeys(("mlflow", "alembic", "urllib3.connectionpool"), logging.CRITICAL)
+"""Loggers of MLflow and of what it builds on, which would write into the terminal; see `base.borrowed.quiet`."""
+UNVERIFIED = "Unverified HTTPS request"
+"""The warning of every request, where MLFLOW_TRACKING_INSECURE_TLS asks for it."""
 
 
 def build_schema(uri: str, artifacts: str) -> None:
@@ -249,7 +247,7 @@ def build_schema(uri: str, artifacts: str) -> None:
     """
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
-    silence()  # its import makes it speak
+    still_quiet(SPEAK)
     make_store: Callable[[str, str], Any] = SqlAlchemyStore
     make_store(uri, artifacts).engine.dispose()
     SqlAlchemyStore._engine_map.pop(uri, None)

@@ -92,9 +92,9 @@ def table_from_mlflow(uri: str | None, name: str, uid: str | None = None) -> Tri
     address = store.store_uri(uri)
     with store.one_line_errors(address):
         mine = study_runs(client, address, name, uid)
-    parents = [run for run in mine if TRIAL not in run.data.tags]
-    study = _artifact(client, parents[0].info.run_id, "study.json") if parents else {"name": name}
-    pairs = [(trial_of(client, run, {}), run.info.run_id) for run in mine if runs.RECORD_FIRST in run.data.tags]
+        parents = [run for run in mine if TRIAL not in run.data.tags]
+        study = _artifact(client, parents[0].info.run_id, "study.json") if parents else {"name": name}
+        pairs = [(trial_of(client, run, {}), run.info.run_id) for run in mine if runs.RECORD_FIRST in run.data.tags]
     pairs.sort(key=lambda pair: pair[0].id)
     watched = {record.id: run for record, run in pairs if LAYERS in record.artifacts}
     layers = Lazy(watched, rows_of(lambda trial: _artifact(_client(uri), watched[trial], LAYERS)))
@@ -138,10 +138,11 @@ def find_run(uri: str | None, run_id: str) -> tuple[str, TrialRecord]:
         raise StorageError(f"no run '{run_id}' in {without_password(store.store_uri(uri))}")
     if TRIAL not in run.data.tags or runs.RECORD_FIRST not in run.data.tags:
         raise StorageError(f"run '{run_id}' is not the run of a trial; its name is '{run.info.run_name}'")
-    config = _artifact(client, run_id, "config.yaml")
-    if not isinstance(config, dict):
-        raise StorageError(f"run '{run_id}': its config.yaml is no table")
-    return check_name(run.data.tags[STUDY_NAME]), trial_of(client, run, config)
+    with store.one_line_errors(store.store_uri(uri)):
+        config = _artifact(client, run_id, "config.yaml")
+        if not isinstance(config, dict):
+            raise StorageError(f"run '{run_id}': its config.yaml is no table")
+        return check_name(run.data.tags[STUDY_NAME]), trial_of(client, run, config)
 
 
 def download(uri: str | None, run_id: str, file: str) -> Path | None:
@@ -158,7 +159,8 @@ def download(uri: str | None, run_id: str, file: str) -> Path | None:
     from mlflow.exceptions import MlflowException
 
     try:
-        return Path(_client(uri).download_artifacts(run_id, file))
+        with store.settings():
+            return Path(_client(uri).download_artifacts(run_id, file))
     except (MlflowException, OSError):
         return None
 
@@ -194,7 +196,7 @@ def _artifact(client: "MlflowClient", run_id: str, file: str) -> Any:
 def _content(client: "MlflowClient", run_id: str, file: str) -> bytes:
     from mlflow.exceptions import MlflowException
 
-    with temporary_folder() as folder:
+    with store.settings(), temporary_folder() as folder:
         try:
             return Path(client.download_artifacts(run_id, file, folder)).read_bytes()
         except (MlflowException, OSError) as error:

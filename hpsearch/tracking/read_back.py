@@ -22,7 +22,7 @@ def trial_of(client: "MlflowClient", run: "Run", config: Mapping[str, Any]) -> T
     Args:
         client: of the store.
         run: of the trial, with its tags.
-        config: that it was trained with; empty where nobody asks for it.
+        config: that it was trained with; empty where nobody asks for it: then what its command is made of.
 
     Returns:
         The trial.
@@ -35,7 +35,9 @@ def trial_of(client: "MlflowClient", run: "Run", config: Mapping[str, Any]) -> T
         kept = runs.joined(run.data.tags, run.info.run_id)
         if what := problem("a record", kept, RUN_RULES):
             raise StorageError(f"{about} is damaged ({what})")
-        return _read_back(run, kept, _reports(client, run, kept["nonfinite"], kept.get("names", {})), config)
+        return _read_back(
+            run, kept, _reports(client, run, kept["nonfinite"], kept.get("names", {})), config or kept.get("config", {})
+        )
     except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
         raise StorageError(f"{about} is damaged ({type(error).__name__}: {first_line(error)})") from None
 

@@ -14,6 +14,7 @@ from hpsearch.base.formats import FORMAT, TAG, untagged
 from hpsearch.base.journal import Event
 from hpsearch.base.keys import UNNAMED
 from hpsearch.base.labels import shorten
+from hpsearch.base.lacking import of_command
 from hpsearch.base.markdown import markdown_text
 from hpsearch.base.plain import flatten
 from hpsearch.base.types import TrialState
@@ -194,7 +195,8 @@ def trial_tags(study: str, trail: Trail) -> dict[str, str]:
     if trail.nonfinite:
         readable["nonfinite"] = short(trail.nonfinite)
     kept = {field.name: getattr(record, field.name) for field in fields(record) if field.name not in ELSEWHERE}
-    return {**readable, **chunks({**kept, "nonfinite": trail.nonfinite, "names": trail.names})}
+    kept |= {"nonfinite": trail.nonfinite, "names": trail.names, "config": of_command(record.config)}
+    return {**readable, **chunks(kept)}
 
 
 def replay_tag(study: str, record: TrialRecord) -> str:

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
+from hpsearch.base.borrowed import environment, quiet, still_quiet, unheard
 from hpsearch.base.cache import has_home
 from hpsearch.base.errors import StorageError
 from hpsearch.base.files import replacement
 from hpsearch.base.leftovers import remove_lock, sweep_once
 from hpsearch.base.passwords import without_password
-from hpsearch.tracking.mlflow_internals import schema_head, silence, sqlite_uri
+from hpsearch.tracking.mlflow_internals import SPEAK, UNVERIFIED, schema_head, sqlite_uri
 from hpsearch.tracking.moved import follow
 from hpsearch.tracking.template import write_empty_store
 
@@ -29,6 +30,7 @@ ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_JITTER": "0",  # it would draw from the generator that trials draw from
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
@@ -41,16 +43,23 @@ _LONGEST = 504
 """Bytes of the path of a database: SQLite takes 512, and names a journal beside it."""
 
 
-def set_environment(timeout_sec: float = 10.0) -> None:
-    """Make MLflow in this process silent, and quick to give up on a server; what the user has set stays.
+@contextmanager
+def settings(timeout_sec: float = 10.0) -> Iterator[None]:
+    """Let MLflow be silent inside the block, and quick to give up on a server; what the user has set stays.
 
     MLflow cannot be imported where a user has no home, as in a container without a line for the user: there it gets one
     that is not there.
+
+    Args:
+        timeout_sec: of one request.
+
+    Yields:
+        Nothing.
     """
-    if not has_home():
-        os.environ["HOME"] = _NO_HOME
-    for name, value in {**ENVIRONMENT, "MLFLOW_HTTP_REQUEST_TIMEOUT": str(max(1, round(timeout_sec)))}.items():
-        os.environ.setdefault(name, value)
+    home = {} if has_home() else {"HOME": _NO_HOME}
+    timeout = {"MLFLOW_HTTP_REQUEST_TIMEOUT": str(max(1, round(timeout_sec)))}
+    with environment({**ENVIRONMENT, **timeout, **home}), quiet(SPEAK), unheard(UNVERIFIED):
+        yield
 
 
 def store_uri(uri: str | None) -> str:
@@ -106,7 +115,8 @@ def one_line_errors(uri: str) -> Iterator[None]:
         StorageError: the store did not do what it was asked for.
     """
     try:
-        yield
+        with settings():
+            yield
     except StorageError:
         raise
     except Exception as error:  # MLflow raises whatever its HTTP and SQL layers raise
@@ -251,20 +261,19 @@ def _filled(path: Path) -> bool:
 
 
 def _build(path: Path, artifacts: Path) -> None:
-    set_environment()
     sweep_once(path.parent)
-    with replacement(path) as temporary:
+    with replacement(path) as temporary, settings():
         write_empty_store(temporary, (artifacts / "Default").as_uri())
 
 
 def connect(uri: str, artifacts: Path) -> "MlflowClient":
     """Return a client of a store, which is created when it is embedded and not there yet."""
-    set_environment()
-    from mlflow import MlflowClient
+    with settings():
+        from mlflow import MlflowClient
 
-    silence()
-    create_store(uri, artifacts)
-    return MlflowClient(tracking_uri=uri)
+        still_quiet(SPEAK)
+        create_store(uri, artifacts)
+        return MlflowClient(tracking_uri=uri)
 
 
 def search(client: "MlflowClient", experiment: str, query: str = "") -> "list[Run]":

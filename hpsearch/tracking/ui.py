@@ -52,8 +52,7 @@ def serve(
         return 0
     found = links(address, artifacts, study, uid)
     port = free_port(port)
-    for number in platform.stop_signals():
-        signal.signal(number, signal.default_int_handler)
+    before = {number: signal.signal(number, signal.default_int_handler) for number in platform.stop_signals()}
     try:
         with server(address, artifacts, port) as process:
             _print_links(f"http://{HOST}:{port}", found)
@@ -61,6 +60,9 @@ def serve(
             return process.wait()
     except KeyboardInterrupt:
         return 0
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def links(

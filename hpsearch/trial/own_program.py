@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from hpsearch.base import current, platform, supervise
+from hpsearch.base import clock, current, platform, supervise
 from hpsearch.base.errors import ConfigError
 from hpsearch.base.programs import ASKED, REPORTS
 from hpsearch.base.types import Decision, Report, TrialResult, TrialState
@@ -93,7 +93,7 @@ class OwnProgram(OwnCode):
         filled = self._command.filled(self._config, self.folder, self.checkpoints.newest(), self._point)
         metrics = self._command.metrics_file(self.folder)
         self._files = (Appended(reports, False), *((Appended(metrics, True),) if metrics else ()))
-        environment = {"PYTHONUNBUFFERED": "1", **os.environ, **filled.variables}
+        environment = {"PYTHONUNBUFFERED": "1", **os.environ, **clock.told(), **filled.variables}
         self._program = Program(filled.words, environment)
         return self._program
 

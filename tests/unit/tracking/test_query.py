@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import random
 import shutil
 
 import pandas as pd
@@ -243,5 +244,7 @@ def test_a_study_with_a_damaged_trial_is_listed_with_its_others(folder):
 
 @pytest.mark.parametrize("ask", [query.table_from_mlflow, query.find_run])
 def test_a_server_that_does_not_answer_is_one_clear_line(ask):
+    generator = random.getstate()
     with pytest.raises(StorageError, match=r"^MLflow at http://127\.0\.0\.1:9: the server does not answer$"):
         ask("http://127.0.0.1:9", "lr_sweep")
+    assert random.getstate() == generator, "trials draw from it too"

@@ -224,13 +224,14 @@ def test_a_path_that_is_too_long_for_sqlite_is_said_before_anything_starts(tmp_p
 
 def test_mlflow_gets_a_home_where_the_user_has_none(monkeypatch):
     monkeypatch.setenv("HOME", "/home/me")
-    store.set_environment()
-    assert os.environ["HOME"] == "/home/me"
+    with store.settings():
+        assert os.environ["HOME"] == "/home/me"
     monkeypatch.delenv("HOME")
     monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)
     assert cache_folder() is None or "XDG_CACHE_HOME" in os.environ
-    store.set_environment()
-    assert Path.home() == Path("/nonexistent")
+    with store.settings():
+        assert Path.home() == Path("/nonexistent")
+    assert "HOME" not in os.environ
 
 
 NAMES = "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
