@@ -84,7 +84,11 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module 'hpsearch' has no attribute '{name}'")
     from importlib import import_module
 
-    return getattr(import_module(_HOMES[name]), name)
+    from hpsearch.base.uninterrupted import uninterrupted
+
+    with uninterrupted():
+        home = import_module(_HOMES[name])
+    return getattr(home, name)
 
 
 def __dir__() -> list[str]:

@@ -29,10 +29,16 @@ from hpsearch.tracking.query import table_from_events, table_from_mlflow
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 300
 POINTS, EPOCHS = 4, 3
+SET_UP = """
+import os, random, signal, sys, warnings
+
+def snapshot():
+    handlers = {number: signal.getsignal(number) for number in signal.valid_signals()}
+    return dict(os.environ), handlers, os.getcwd(), list(sys.path), list(sys.argv), random.getstate(), sys.stdout
+"""
 CELL = """
 import time
 from hpsearch import run_search
-from tests.support.process import differences, snapshot
 
 def train(x):
     for epoch in range(1, {epochs} + 1):
@@ -44,10 +50,7 @@ try:
     run_search(train, space={{"x": "interval(1, 2)"}}, points={points}, sampler="random", objective="acc", name="s",
                overrides={overrides})
 finally:
-    changed = differences(before, snapshot())
-    warm, is_warm = globals().get("is_warm", False), True
-    LEFT_ALONE = {{"environment", "signals", "folder", "path", "arguments", "umask", "python generator", "torch"}}
-    print("CHANGED", [name for name in changed if name != "threads" and (warm or name in LEFT_ALONE)])
+    print("CHANGED", [place for place, (one, other) in enumerate(zip(before, snapshot())) if one != other])
 """
 CHANGED = "the code changed since"
 
@@ -81,7 +84,11 @@ class Session:
         self.manager.start_kernel(cwd=str(self.folder), env=os.environ | quiet, stderr=subprocess.DEVNULL)
         self.client = self.manager.client()
         self.client.start_channels()
+        self.set_up()
+
+    def set_up(self):
         self.client.wait_for_ready(timeout=SECONDS)
+        self.client.execute_interactive(SET_UP, timeout=SECONDS)
 
     def close(self):
         self.client.stop_channels()
@@ -101,7 +108,7 @@ class Session:
                 if restart:
                     self.said.append("restarted")
                     self.manager.restart_kernel(now=True)
-                    self.client.wait_for_ready(timeout=SECONDS)
+                    self.set_up()
                     return printed, "restarted"
                 self.manager.interrupt_kernel()
             try:
