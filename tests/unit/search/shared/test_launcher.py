@@ -146,3 +146,12 @@ def test_a_trial_that_went_on_under_another_number_is_claimed_once(team):
     team.launcher.poll(1.0)
     team.hand_out(attempt=2)
     assert claims(team) == [("0-0-0", team.other.id, 2, 0)]
+
+
+def test_a_report_is_heard_once_while_its_trial_goes_on(team):
+    team.hand_out()
+    team.tell(Reported(FIRST, Report(1, 1, {"loss": 1.0})))
+    assert len(team.launcher.poll(1.0)) == 1
+    assert team.launcher.poll(0.0) == []
+    assert team.rows("select 1 from hpsearch.messages") == []
+    assert len(claims(team)) == 1
