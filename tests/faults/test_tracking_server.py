@@ -177,3 +177,17 @@ def test_artifacts_go_straight_to_a_folder_of_the_server_s_where_it_says_so(stud
         found, files = runs(address, study)
         assert files > 0 and all(str(tmp_path / "shared") in run.info.artifact_uri for run in found)
         assert len([path for path in (tmp_path / "shared").rglob("*") if path.is_file()]) >= files
+
+
+def test_a_server_that_asks_who_the_client_is_is_shown_its_certificate(study, tmp_path, monkeypatch):
+    key, certificate = write_certificate(tmp_path)
+    both = tmp_path / "client.pem"
+    both.write_bytes(certificate.read_bytes() + key.read_bytes())
+    asks = f"--ssl-keyfile {key} --ssl-certfile {certificate} --ssl-ca-certs {certificate} --ssl-cert-reqs 2"
+    with served(tmp_path, "--uvicorn-opts", asks, scheme="https") as address:
+        variables(monkeypatch, SERVER_CERT_PATH=certificate)
+        with pytest.raises(StorageError, match=r"MLflow at https://127\.0\.0\.1:\d+: the server does not answer"):
+            sync(study, address)
+        variables(monkeypatch, CLIENT_CERT_PATH=both)
+        assert sync(study, address) > 0
+        assert len(runs(address, study)[0]) == 2
