@@ -103,7 +103,7 @@ def measure(setting: Setting, source: Path | None, home: Path) -> Figures:
     changed, drawn = copying and copying.changed, 0 if setting.case == "auto" else setting.points + setting.workers
     with driver_in(folder, composition, launcher, meter, Screen(meter), changed, drawn=drawn) as driver:
         if copying:
-            copying.send()
+            copying.begin()
         launcher.every_tick = tick
         return _window(setting, driver, launcher, meter, folder)
 
