@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import psutil
 import pytest
 
 STORE_BYTES = 80 * 2**20
@@ -33,11 +34,19 @@ def _with_head(cpus: int) -> Any:
             _add(cluster, cpus)
         except Exception:
             cluster.shutdown()
+            _end_what_is_left()
             if attempt == _ATTEMPTS - 1:
                 raise
         else:
             return cluster
     raise AssertionError
+
+
+def _end_what_is_left() -> None:
+    """End what a head that failed left of itself; the cluster does not know of it."""
+    for child in psutil.Process().children():
+        if child.name() in ("gcs_server", "raylet"):
+            child.kill()
 
 
 def add_node(cluster: Any, cpus: int) -> Any:

@@ -12,8 +12,7 @@ _STORE_BYTES = 80 * 2**20
 _OWN_ENVIRONMENT = {
     "RAY_AUTH_MODE": "token",
     "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_enable_open_telemetry": "0",
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # whatever the system: else it listens on every interface
 }
 
 
@@ -31,7 +30,7 @@ def open_cluster(opening: Opening) -> None:
 
 def _start(opening: Opening) -> None:
     """Start a cluster on the loopback, which only who can read its token may speak to."""
-    token = Path(opening.temporary, "token")
+    token = Path(opening.temporary).resolve().with_name("token")
     descriptor = os.open(token, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as file:
         file.write(secrets.token_hex(32))

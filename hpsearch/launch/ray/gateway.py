@@ -37,14 +37,14 @@ class Gateway:
     Attributes:
         workers: how many are wanted.
         nodes: what the cluster has, in words.
-        up: the slots that have a node.
+        up: the slots that have a node, and what that is called.
         changed: notified of everything that is news.
         refused: why nothing can be done with the cluster; empty for no reason.
     """
 
     def __init__(self, make_opening: Callable[[str], Opening]) -> None:
         self.workers, self.nodes, self.refused = 0, "", ""
-        self.up: set[int] = set()
+        self.up: dict[int, str] = {}
         self.changed = threading.Condition()
         self._temporary = temporary_folder()
         self._log = Path(self._temporary.name, "gateway.log")
@@ -57,7 +57,9 @@ class Gateway:
         self._connection, theirs = Pipe()
         self._process = self._start(theirs)
         theirs.close()
-        self._link = _short_link(self._temporary.name)
+        inner = Path(self._temporary.name, "ray")  # Ray opens its folder to all, so it lies in one that is closed
+        inner.mkdir()
+        self._link = _short_link(inner)
         self.tell(make_opening(str(self._link)))
         self._reader = start_thread(self._read, name="gateway")
 
@@ -109,7 +111,7 @@ class Gateway:
     def release(self, slot: int) -> None:
         """Let the node of a slot go."""
         with self.changed:
-            self.up.discard(slot)
+            self.up.pop(slot, None)
         self.tell((slot, (RELEASE,)))
 
     def close(self) -> None:
@@ -142,9 +144,9 @@ class Gateway:
         elif name == REFUSED:
             (self.refused,) = news
         elif name == UP:
-            self.up.add(news[0])
+            self.up[news[0]] = news[1].node
         elif name == DOWN:
-            self.up.discard(news[0])
+            self.up.pop(news[0], None)
         else:
             self._hand_on(*news)
         with self.changed:
@@ -182,7 +184,7 @@ class Gateway:
         return "\n".join([f"the process that speaks with Ray {how}", *last])
 
 
-def _short_link(folder: str) -> Path:
+def _short_link(folder: Path) -> Path:
     """Return a short name for a folder, in which Ray makes sockets: their names have at most 107 characters."""
     short = Path(tempfile.gettempdir())
     short = short if len(str(short)) < len("/var/tmp/") else Path("/tmp")

@@ -134,6 +134,10 @@ class RayLauncher(SlotLauncher):
         """Return whether a slot has a node and its worker has started; in lockstep it is waited for when it is due."""
         return self.lockstep or (slot.ready and slot.index in self._running().up)
 
+    def machine(self, slot: int) -> str:
+        """Return the address of the node that a slot has."""
+        return self._running().up.get(slot % self._workers, "")
+
     def call(self, function: Callable[..., Any], *args: Any, within_sec: float | None = None) -> Any:
         """Run `function(*args)` in a free worker, see `SlotLauncher.call`; the first worker is waited for."""
         self._wait_for(lambda: any(slot.ready and not slot.tasks for slot in self._slots))

@@ -4,12 +4,14 @@ What Ray prints goes where this process prints: into a file. When the driver is 
 """
 
 import queue
+import shutil
 import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 from hpsearch.base.threads import start_thread
@@ -37,9 +39,18 @@ def main(fd: int) -> None:
         connection.send((REFUSED, str(error)))
         return
     try:
-        gateway.run()
+        is_closed = gateway.run()
     finally:
         gateway.close()
+    if not is_closed:
+        _remove(Path(opening.temporary))
+
+
+def _remove(link: Path) -> None:
+    """Remove what the driver would have, had it not died."""
+    folder = link.resolve().parent
+    link.unlink(missing_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 class _Gateway:
@@ -61,7 +72,8 @@ class _Gateway:
         with self._writes, suppress(OSError):
             self._connection.send(news)
 
-    def run(self) -> None:
+    def run(self) -> bool:
+        """Do what the driver says; return whether it said that it is done."""
         with suppress(EOFError, OSError):
             while message := self._connection.recv():
                 slot, order = message
@@ -72,6 +84,8 @@ class _Gateway:
                 if slot not in self._places or self._places[slot].lost:
                     self._places[slot] = _Place(slot, self._wanted, self.tell)
                 self._places[slot].give(order)
+            return True
+        return False
 
     def close(self) -> None:
         import ray
@@ -96,7 +110,7 @@ class _Place:
         self._workers: set[int] = set()
         self._lock = threading.Lock()
         self._actor = _actor(wanted)
-        self._up = threading.Event()
+        self._up, self._node = threading.Event(), ""
         start_thread(self._give, name=f"orders of {slot}")
         start_thread(self._listen, name=f"news of {slot}")
 
@@ -130,6 +144,7 @@ class _Place:
             if unlike := facts("").unlike(there):
                 self._tell(REFUSED, f"node {there.node} has {unlike}: results would differ; install the same there")
                 return
+            self._node = there.node
             self._up.set()
             self._tell(UP, self._slot, there)
             while True:
@@ -161,13 +176,22 @@ class _Place:
                 return
             self.lost = True
             print(f"slot {self._slot}: {error}", file=sys.stderr, flush=True)
-            why = _why(error)
+            why = self._why(str(error)) or type(error).__name__
             self._tell(DOWN, self._slot)
             self._all_gone(why)
 
+    def _why(self, text: str) -> str:
+        """Return in a line why the actor is gone."""
+        if "node has died" in text:
+            return f"node {self._node} is lost"
+        if self._up.is_set():
+            return f"Ray's process for it on node {self._node} ended or was killed"
+        *_, last = ["", *filter(None, map(str.strip, text.splitlines()))]
+        return last
+
     def _all_gone(self, why: str) -> None:
         for number in self._workers:
-            self._tell(SAID, self._slot, number, GONE, f"worker of slot {self._slot} is lost: {why}".encode())
+            self._tell(SAID, self._slot, number, GONE, f"the worker of slot {self._slot} is lost: {why}".encode())
         self._workers = set()
 
 
@@ -178,12 +202,6 @@ def _actor(wanted: Wanted) -> Any:
     groups = {"orders": 1, "news": 1, "close": 1}
     made = ray.remote(num_gpus=wanted.gpus or 0, concurrency_groups=groups, **options)(Agent)
     return made.remote(wanted)
-
-
-def _why(error: Exception) -> str:
-    """Return in a line why an actor is gone."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[-1] if lines else type(error).__name__
 
 
 def _described(nodes: list[Any]) -> str:

@@ -45,7 +45,7 @@ class Opening:
         workers: how many are wanted; None: as many as the nodes have room for.
         wanted: what each needs.
         modules: files and folders of modules that the nodes need.
-        temporary: for the files of a cluster of its own.
+        temporary: for the files of a cluster of its own, in a folder that is closed to others.
     """
 
     address: str | None

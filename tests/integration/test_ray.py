@@ -1,0 +1,197 @@
+"""Studies on Ray, as a user types them: a cluster of the command's own, and one of three nodes that is joined."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+import hpsearch
+from hpsearch import load_curves, load_trials
+from hpsearch.study.single import replay
+from tests.support.ray_cluster import add_node, ray_cluster
+
+pytestmark = [pytest.mark.ray, pytest.mark.fault]
+ROOT = Path(hpsearch.__file__).parents[1]
+STUDY = ("+study=lr_sweep", "data.train_size=256", "study.seeds=2", "launcher=ray", "launcher.workers=2")
+STUDY += ("launcher.fuse=off", "tracker=none")
+NAME = "lr_sweep__data.train_size-256__study.seeds-2"
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    pytest.importorskip("ray")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    return tmp_path
+
+
+@pytest.fixture
+def temporary(folder, monkeypatch):
+    """The folder of temporary files of a command, which tells its processes from others."""
+    monkeypatch.setenv("TMPDIR", str(folder / "t"))
+    (folder / "t").mkdir()
+    return folder / "t"
+
+
+class Command:
+    """A command that runs; what it prints is read from its descriptors, whoever writes there."""
+
+    def __init__(self, *words, **environment):
+        with Path("out").open("wb") as out:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "hpsearch", *words],
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, **environment},
+            )
+
+    @property
+    def text(self):
+        return Path("out").read_text()
+
+    def until(self, condition):
+        while not (found := condition()):
+            assert self.process.poll() is None, self.text
+            time.sleep(0.1)
+        return found
+
+    def end(self):
+        return self.process.wait()
+
+
+def run(*words, **environment):
+    command = Command(*words, **environment)
+    return command.end(), command.text
+
+
+def ended():
+    return sum('"COMPLETE"' in path.read_text() for path in Path("studies").glob("*/events/*.jsonl"))
+
+
+def actors():
+    """The processes of actors: what they are called takes the place of their environment."""
+    below = [child for raylet in processes("raylet/raylet") for child in raylet.children(recursive=True)]
+    return [each for each in below if "ray::Agent" in " ".join(each.cmdline())]
+
+
+def processes(word):
+    """The processes of Ray whose command line has a word, below whichever cluster lies in this folder."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get("TMPDIR") == os.environ["TMPDIR"] and word in " ".join(process.cmdline()):
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found
+
+
+def nothing_left():
+    deadline = time.monotonic() + 60
+    while (left := [each for word in ("raylet", "gcs_server", "ray::", "hpsearch") for each in processes(word)]) or [
+        *Path(os.environ["TMPDIR"]).iterdir()
+    ]:
+        assert time.monotonic() < deadline, (left, [*Path(os.environ["TMPDIR"]).iterdir()])
+        time.sleep(0.2)
+    assert not [link for link in Path("/tmp").glob("hps-*") if not link.exists()]
+
+
+def test_a_cluster_of_its_own_is_closed_and_quiet_and_leaves_nothing(temporary):
+    command = Command(*STUDY, "trainer.epochs=20")
+    (gcs,) = command.until(lambda: processes("gcs/gcs_server"))
+    (token,) = command.until(lambda: [*Path(os.environ["TMPDIR"]).glob("*/token")])
+    assert token.stat().st_mode & 0o777 == 0o600
+    assert token.parent.stat().st_mode & 0o777 == 0o700
+    agents = command.until(lambda: actors() if ended() else None)
+    open_to = {
+        connection.laddr.ip
+        for each in (gcs, *processes("raylet"), *agents)
+        for connection in each.net_connections("inet")
+        if connection.status == psutil.CONN_LISTEN
+    }
+    assert open_to <= {"127.0.0.1", "::1", "::ffff:127.0.0.1"}
+    assert all("--disable-frontend" in each.cmdline() for each in processes("dashboard/dashboard.py"))
+    agents[0].send_signal(signal.SIGKILL)
+    assert command.end() == 0
+    trials = load_trials(f"{NAME}__trainer.epochs-20")
+    assert set(trials.state) <= {"COMPLETE", "INFEASIBLE"}
+    assert trials.attempts.max() == 2
+    text = command.text.lower()
+    assert not [word for word in ("raylet", "a worker died", "core_worker", "actor") if word in text]
+    nothing_left()
+
+
+@pytest.mark.parametrize(("sign", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)])
+def test_a_command_that_is_interrupted_or_killed_ends_its_cluster(temporary, sign, code):
+    command = Command(*STUDY, "trainer.epochs=500")
+    command.until(lambda: [*Path("studies").glob("*/trials/*/last*")])
+    command.process.send_signal(sign)
+    assert command.end() == code
+    nothing_left()
+    assert ("ray" not in command.text.replace("launcher=ray", "").lower()) or sign == signal.SIGKILL
+
+
+def test_a_study_outlives_a_node_that_is_killed_and_uses_one_that_joins(folder):
+    with ray_cluster(1, 1, 1) as cluster:
+        words = [word for word in STUDY if not word.startswith(("launcher.workers", "study.seeds"))]
+        words += [f"launcher.address={cluster.address}", "launcher.workers=3", "study.name=s", "study.seeds=1"]
+        command = Command(*words, "trainer.epochs=200", "budget.points=6", "study.confirm=0")
+        command.until(lambda: len([*Path("studies").glob("*/trials/*/last*")]) == 3)
+        cluster.remove_node(sorted(cluster.worker_nodes, key=id)[0], allow_graceful=False)
+        add_node(cluster, 1)
+        assert command.end() == 0, command.text
+    trials = load_trials("s")
+    assert len(trials) == 6
+    assert set(trials.state) <= {"COMPLETE", "INFEASIBLE"}
+    assert not trials.duplicated(["point", "seed", "fold"]).any()
+    assert sorted(trials.attempts) == [1, 1, 1, 1, 1, 2]
+    curves = load_curves("s")
+    assert not curves.duplicated(["point", "seed", "fold", "metric", "step"]).any()
+    for trial in trials.sort_values("attempts").iloc[[0, -1]].itertuples():
+        assert replay(f"s/{trial.point}/{trial.seed}", overrides=["launcher=inline", "tracker=none"]).same
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("127.0.0.1:1", "nobody answers there"),
+        ("ray://127.0.0.1:10001", "must be HOST:PORT"),
+        ("nowhere", "must be HOST:PORT"),
+    ],
+)
+def test_a_bad_address_is_refused_in_a_line(folder, address, said):
+    code, text = run(*STUDY, f"launcher.address={address}")
+    assert (code, len(text.splitlines())) == (2, 1)
+    assert text.startswith(f"hpsearch: launcher.address = {address}: ")
+    assert said in text
+    assert [path.name for path in folder.iterdir()] == ["out"]
+
+
+def test_without_ray_the_command_says_how_to_install_it(folder):
+    (folder / "sitecustomize.py").write_text("import importlib.util as u\nfind = u.find_spec\n"
+        "u.find_spec = lambda name, *more: None if name == 'ray' else find(name, *more)\n")  # fmt: skip
+    code, text = run(*STUDY, PYTHONPATH=f"{folder}:{ROOT}")
+    assert (code, text) == (2, "hpsearch: launcher = ray: Ray is not installed; run: pip install 'hpsearch[ray]'\n")
+
+
+def test_another_version_of_ray_or_of_this_package_on_a_node_is_refused_in_a_line(folder):
+    shutil.copytree(ROOT / "hpsearch", folder / "other" / "hpsearch", ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "other" / "hpsearch" / "edited.py").write_text("")
+    (folder / "old").mkdir()
+    (folder / "old" / "sitecustomize.py").write_text("import ray\nray.__version__ = '2.50.0'\n")
+    os.environ["PYTHONPATH"] = str(folder / "other")
+    with ray_cluster(1) as cluster:
+        code, text = run(*STUDY, f"launcher.address={cluster.address}", PYTHONPATH=str(ROOT))
+        assert (code, len(text.splitlines())) == (2, 1), text
+        assert "with the sources" in text
+        assert "install the same there" in text
+        code, text = run(*STUDY, f"launcher.address={cluster.address}", PYTHONPATH=f"{folder / 'old'}:{ROOT}")
+        assert (code, len(text.splitlines())) == (2, 1), text
+        assert "2.50.0" in text
+    assert not Path("studies").exists()
