@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from socket import gethostname
 from typing import Any
 
 from hpsearch.base import lineage
@@ -58,9 +59,7 @@ class Agent:
     """
 
     def __init__(self, wanted: Wanted) -> None:
-        import ray
-
-        self._wanted, self._node = wanted, ray.util.get_node_ip_address()
+        self._wanted, self._node = wanted, gethostname()
         self._folder = temporary_folder()
         self._base = Path(self._folder.name)
         self._mark = lineage.new_mark()

@@ -135,7 +135,7 @@ class RayLauncher(SlotLauncher):
         return self.lockstep or (slot.ready and slot.index in self._running().up)
 
     def machine(self, slot: int) -> str:
-        """Return the address of the node that a slot has."""
+        """Return the name of the node that a slot has."""
         return self._running().up.get(slot % self._workers, "")
 
     def call(self, function: Callable[..., Any], *args: Any, within_sec: float | None = None) -> Any:
