@@ -2,6 +2,7 @@
 
 import math
 import shutil
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -58,7 +59,7 @@ def test_names_of_every_kind_come_back(tmp_path, monkeypatch, way):
     uri, folder = fake.new_store(tmp_path), tmp_path / "studies" / "lr_sweep"
     monkeypatch.setattr(sender, "open_writer", WRITERS[way])
     keys = [*KINDS.values()]
-    for _ in write(folder, keys, [math.nan, *(1 / (place + 1) for place in range(len(keys) - 1))], spells=3):
+    for _ in write(folder, keys, [1 / (place + 1) for place in range(len(keys))], spells=3):
         sync(folder, uri)
         assert_same(table_from_events(folder), table_from_mlflow(uri, "lr_sweep"))
     sync(folder, uri)
@@ -81,3 +82,14 @@ def test_drawn_names_and_values_come_back(tmp_path_factory, keys, values):
     known = table_from_events(folder)
     shutil.rmtree(folder)
     assert_same(known, table_from_mlflow(uri, "lr_sweep"))
+
+
+def test_a_function_that_was_given_from_python_has_the_same_command(tmp_path):
+    uri, record = fake.new_store(tmp_path), Record(tmp_path / "studies" / "lr_sweep")
+    fake.open_study(record)
+    made = fake.spec(record.folder, 0)
+    fake.train(record, replace(made, config={**made.config, "trainer": {"_target_": "hpsearch_given.train"}}))
+    record.close()
+    sync(record.folder, uri)
+    assert_same(table_from_events(record.folder), table_from_mlflow(uri, "lr_sweep"))
+    assert table_from_mlflow(uri, "lr_sweep").trials["command"][0].startswith("# from Python: ")
