@@ -53,7 +53,7 @@ class Job:
     @property
     def is_up(self) -> bool:
         """Whether something may be begun there."""
-        return self.is_connected and not self.leaving and not self.over
+        return self.is_connected and not self.leaving
 
     def send(self, number: int, kind: bytes, payload: bytes = b"") -> None:
         """Send a frame for a worker, as soon as the job has called."""
@@ -76,7 +76,6 @@ class Job:
         while frame := wire.receive():
             number, kind, payload = frame
             if kind == NOTICE:
-                self.leaving = True
                 for worker in list(self.workers.values()):
                     worker.hear(NOTICE)
             elif number in self.workers:

@@ -142,6 +142,7 @@ class SlurmLauncher(SlotLauncher):
         job = self._jobs.get(place)
         if job is None or job.over or job.leaving:
             job = self._jobs[place] = self._submitted()
+            self._touched.update(range(len(self._slots)))
         self._numbers += 1
         worker = RemoteWorker(job, self._numbers, self._inbox)
         log = str(Path(self._call.folder, f"worker-{index}.log"))
@@ -249,6 +250,9 @@ class SlurmLauncher(SlotLauncher):
         if kind != NOTICE:
             super()._handle(worker, kind, payload)
             return
+        assert isinstance(worker, RemoteWorker)
+        worker.job.leaving = True  # only here: what is free is not to change between two looks
+        self._touched.update(range(len(self._slots)))
         for slot in self._slots:
             if worker is slot.worker:
                 for trial in slot.trials:

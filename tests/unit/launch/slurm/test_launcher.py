@@ -64,3 +64,17 @@ def test_jobs_are_told_an_address_that_they_reach(monkeypatch, name, executor, f
 def test_an_address_that_nobody_knows_is_refused():
     with pytest.raises(ConfigError, match=r"^launcher\.address=no\.such\.host\.invalid: this machine does not know"):
         module._address("no.such.host.invalid", "slurm")
+
+
+@pytest.mark.parametrize("lockstep", [False, True])
+def test_a_slot_whose_job_is_told_that_it_ends_is_free_no_more(lockstep):
+    launcher = SlurmLauncher(workers=2, lockstep=lockstep)
+    jobs = [Job(number, f"Slurm job {number}", lambda job: "") for number in range(2)]
+    workers = [RemoteWorker(job, number, launcher._inbox) for number, job in enumerate(jobs)]
+    launcher._slots = [Slot(index, lambda index: None, worker) for index, worker in enumerate(workers)]
+    launcher._touched = {0, 1}
+    for job in jobs:
+        job._wire = object()
+    assert launcher.free() == (0, 1)
+    launcher._handle(workers[1], module.NOTICE, b"")
+    assert launcher.free() == (() if lockstep else (0,))
