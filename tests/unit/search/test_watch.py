@@ -139,3 +139,16 @@ def test_an_epoch_takes_as_long_however_often_it_is_reported(every):
         passes(8 * every)
         watch.heard(ONE, Report(every * place, 0, {}))
     assert watch.longest == 8.0 * max(every, 1)  # what a trial may take until it pauses
+
+
+def test_a_trial_that_begins_after_a_look_at_the_others_is_looked_at_in_its_time():
+    now = [0.0]
+    watch = Watch(TimeLimits(silent_seconds=5.0), lambda: now[0], detached=False)
+    watch.advance()
+    assert watch.overdue() == []
+    watch.start(TrialId(0, 0), 0.0)
+    watch.heard(TrialId(0, 0))
+    for second in range(1, 8):
+        now[0] = float(second)
+        watch.advance()
+        assert bool(watch.overdue()) is (second >= 5)

@@ -224,3 +224,17 @@ def test_what_trials_suggested_is_the_space(folder):
     record.close()
     study = read_study(folder)
     assert study["space"] == study["suggested"] == {"args.lr": "interval(0.0, 1.0)"}
+
+
+def test_of_many_running_trials_not_all_files_are_held_open(tmp_path, monkeypatch):
+    monkeypatch.setattr("hpsearch.tracking.record.MOST_OPEN", 2)
+    record = Record(tmp_path)
+    for epoch in (1, 2):
+        for point in range(5):
+            if epoch == 1:
+                fake.start(record, fake.spec(tmp_path, point, 0))
+            record.message(TrialId(point, 0), Report(epoch, 10 * epoch, {"valid/acc": 0.5}, (), fake.TIME + epoch))
+            record.write()
+    assert sum(journal._held is not None for journal in record._journals.values()) <= 2
+    record.close()
+    assert [len(each.reports) for each in read_trials(tmp_path)] == [2] * 5
