@@ -32,8 +32,9 @@ def share_distributions() -> None:
 
     This replaces a private name of Optuna's for the whole process; nobody changes a distribution.
     """
-    if not hasattr(_storage.json_to_distribution, "cache_info"):
-        _storage.json_to_distribution = lru_cache(maxsize=4096)(_storage.json_to_distribution)
+    read = vars(_storage)["json_to_distribution"]
+    if not hasattr(read, "cache_info"):
+        vars(_storage)["json_to_distribution"] = lru_cache(maxsize=4096)(read)
 
 
 def quicken_tpe() -> None:
@@ -47,14 +48,16 @@ def quicken_tpe() -> None:
     _truncnorm._log_ndtr = log_ndtr
     _truncnorm.logpdf = logpdf
     _sampler._split_trials = split_trials
-    TPESampler._get_internal_repr = _get_internal_repr
+    TPESampler._get_internal_repr = _get_internal_repr  # type: ignore[method-assign]
 
 
 _PART = 512
 """Kernels whose densities are computed together."""
 
 
-def logpdf(x: Floats, a: Floats, b: Floats, loc: Floats | float = 0.0, scale: Floats | float = 1.0) -> Floats:
+def logpdf(
+    x: Floats, a: Floats | float, b: Floats | float, loc: Floats | float = 0.0, scale: Floats | float = 1.0
+) -> Floats:
     """Return the logarithm of the density of normal distributions that are cut off at both ends.
 
     Args:
@@ -141,9 +144,10 @@ def _get_internal_repr(
     """Return the values of trials that have all hyperparameters of a space, by name."""
     if not trials or not search_space or is_of_no_study(trials[0]):
         return _optuna_internal_repr(self, trials, search_space, study)
-    values: _Values | None = getattr(self, "_values_read", None)
+    values: _Values | None = vars(self).get("_values_read")
     if values is None or not values.are_of(study, search_space):
-        values = self._values_read = _Values(study, search_space)
+        values = _Values(study, search_space)
+        vars(self)["_values_read"] = values
     ids = np.array([trial._trial_id for trial in trials])
     if ids.max() >= len(values.known) or not values.known[ids].all():
         for trial in trials:
