@@ -113,6 +113,7 @@ class SlotLauncher:
         self._hello = pickle.dumps((import_path(), sys.argv[:1], hello))
         begun = self._begun(execute.__module__)
         self._slots = [Slot(index, self._spawn, worker) for index, worker in enumerate(begun)]
+        self._of = {slot.shared: slot for slot in self._slots}
         self._touched = set(range(len(self._slots)))
 
     def widen(self, width: int) -> None:
