@@ -39,9 +39,11 @@ def end_marked(mark: str) -> None:
     Args:
         mark: of `new_mark`, or the text of an `Owner` for all of its marks.
     """
+    looks_in_vain = 0
     for _ in range(_ROUNDS):
         found = [pid for pid, marks in _marks() if any(f"{each}.".startswith(f"{mark}.") for each in marks)]
-        if not found:
+        looks_in_vain = 0 if found else looks_in_vain + 1
+        if looks_in_vain == 2:  # one look misses what forks and ends meanwhile, or is being started
             return
         _kill(found)
         time.sleep(_ROUND_SEC)

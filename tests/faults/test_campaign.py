@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import time
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -198,7 +199,10 @@ def test_a_process_that_detaches_itself_is_an_orphan(run):
     environment = {**os.environ, MARK: run.mark}
     code = "import os, time\nif os.fork(): os._exit(0)\nos.setsid()\nif os.fork(): os._exit(0)\ntime.sleep(60)"
     subprocess.run([sys.executable, "-S", "-c", code], env=environment, check=True)
-    (orphan,) = marked(run.mark)
+    deadline = time.monotonic() + 60
+    while len(orphans := marked(run.mark)) != 1 and time.monotonic() < deadline:  # it is being started
+        time.sleep(0.01)
+    (orphan,) = orphans
     assert orphan.pid != os.getpid() and found(run, (str(orphan),)) == {"no_orphan"}
     end_all(run.mark)
     assert marked(run.mark) == []
