@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 
 from hpsearch.base import clock, platform
+from hpsearch.base.devices import named_gpus
 from hpsearch.base.errors import ConfigError
 from hpsearch.launch.limits import gpu_share
 
@@ -16,7 +17,7 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"
 def visible_gpus(environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
     """Return the CUDA devices this process may use, as CUDA_VISIBLE_DEVICES names them, without importing torch."""
     if "CUDA_VISIBLE_DEVICES" in environ:
-        return platform.named_gpus(environ["CUDA_VISIBLE_DEVICES"])
+        return named_gpus(environ["CUDA_VISIBLE_DEVICES"])
     if shutil.which("nvidia-smi") is None:
         return ()
     listing = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=False)

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from hpsearch.base import platform
 from hpsearch.base.clock import time_of_day
 from hpsearch.base.commands import not_seeded, script_command, shown_path
+from hpsearch.base.devices import not_promised
 from hpsearch.base.errors import ConfigError, StorageError
 from hpsearch.base.failures import Failure
 from hpsearch.base.leftovers import temporary_folder
@@ -330,8 +330,8 @@ def replay(
         again = read_trial(Path(folder) / "events" / f"{logged.id.stem}.jsonl")
     compared = _compared(of, logged, again.reports if again else (), finished.result)
     facts = again.facts if again else {}
-    not_promised = platform.not_promised(str(facts.get("device", ""))) or not_seeded(logged.config)
-    compared = replace(compared, not_promised=not_promised, changed=changed)
+    unsure = not_promised(str(facts.get("device", ""))) or not_seeded(logged.config)
+    compared = replace(compared, not_promised=unsure, changed=changed)
     return _explained(compared, replace(logged, config=config), facts, folder_of(study))
 
 

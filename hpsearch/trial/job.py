@@ -11,8 +11,8 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from hpsearch.base import platform
 from hpsearch.base.contents import DataState
+from hpsearch.base.devices import choose_device
 from hpsearch.base.errors import ConfigError, check_choice
 from hpsearch.base.limits import check_fields
 from hpsearch.base.types import Objective
@@ -102,12 +102,12 @@ class Trainer:
             )
 
     def find_device(self) -> torch.device:
-        """Return the device to train on, see `hpsearch.base.platform.choose_device`.
+        """Return the device to train on, see `hpsearch.base.devices.choose_device`.
 
         Raises:
             ConfigError: this machine has no such device, or it cannot do what `graph` says.
         """
-        chosen = platform.choose_device(self.device, torch.cuda.device_count(), torch.backends.mps.is_available())
+        chosen = choose_device(self.device, torch.cuda.device_count(), torch.backends.mps.is_available())
         if self.graph is True and not chosen.startswith("cuda"):
             raise ConfigError(f"trainer.graph = True: the device {chosen} repeats no steps; use auto or false")
         return torch.device("cuda", torch.cuda.current_device()) if chosen == "cuda" else torch.device(chosen)

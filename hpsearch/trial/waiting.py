@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from hpsearch.base import current, platform, programs
+from hpsearch.base.devices import sees_cuda, uses_cuda
 from hpsearch.base.types import Decision
 from hpsearch.base.words import number
 from hpsearch.trial.own import OwnCode
@@ -100,7 +101,7 @@ class Waiting:
             return "others wait in its process, which would have to stand still with the programs that it started"
         limit = current.process.paused
         starts_others = alone or code.is_program
-        if limit == "auto" and (platform.uses_cuda() or (starts_others and platform.sees_cuda())):
+        if limit == "auto" and (uses_cuda() or (starts_others and sees_cuda())):
             return "what waits would keep its memory on the GPU"
         base = 0 if alone else self._base or 0  # a process that stands still is replaced by another
         return why_full(limit, len(self._waiting) + current.process.parked, base, Memory.now())

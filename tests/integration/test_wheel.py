@@ -56,9 +56,14 @@ def test_it_holds_the_new_project_and_what_hydra_looks_for(site):
     assert (site / "hydra_plugins" / "hpsearch_sweeper.py").read_bytes() == sweeper.read_bytes()
 
 
+ELSEWHERE = ("ray", "slurm", "postgres", "dashboard")
+"""Extras for other machines."""
+
+
 def test_what_is_imported_is_declared():
     extras = PROJECT["optional-dependencies"]
     lines = [*PROJECT["dependencies"], *extras["test"], *extras["callbacks"], *extras["vision"]]
+    lines += [line for extra in ELSEWHERE for line in extras[extra]]
     declared = {re.match(r"[\w-]+", each).group().replace("-", "_").lower() for each in lines}
     declared |= (
         {"xgboost", "pytorch_lightning", "hydra", "yaml", "sklearn", "PIL", "pynvml"}
@@ -73,7 +78,7 @@ def test_what_is_imported_is_declared():
 
 
 def test_an_extra_brings_what_something_uses():
-    assert set(PROJECT["optional-dependencies"]) == {"test", "dev", "gpu", "callbacks", "vision"}
+    assert set(PROJECT["optional-dependencies"]) == {"test", "dev", "gpu", "callbacks", "vision", *ELSEWHERE}
 
 
 @pytest.mark.long  # as `.ci/package` does

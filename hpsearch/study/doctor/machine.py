@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from hpsearch.base import platform
+from hpsearch.base.devices import sees_cuda
 from hpsearch.base.installed import version_of
 from hpsearch.base.words import count, listed
 from hpsearch.study.doctor.findings import Finding, note, ok, problem
@@ -53,7 +54,7 @@ def device(asked: "subprocess.Popen[str] | None") -> Iterator[Finding]:
     if torch.endswith("+cpu"):
         said = f"torch {torch} is built for the processor alone, and uses no GPU"
         yield problem("device", said, "pip install --force-reinstall torch")
-    elif not platform.sees_cuda() and "CUDA_VISIBLE_DEVICES" in os.environ:
+    elif not sees_cuda() and "CUDA_VISIBLE_DEVICES" in os.environ:
         yield note("device", "CUDA_VISIBLE_DEVICES hides every GPU", "unset CUDA_VISIBLE_DEVICES")
 
 

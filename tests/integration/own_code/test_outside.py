@@ -315,7 +315,7 @@ def two_studies(tmp_path_factory):
         (["tell", "mine", "0/0"], "nonsense\n", "standard input: must be one JSON object"),
         (["tell", "mine"], '{"acc": 1}', "standard input: names no 'trial'"),
         (["tell", "mine", '{"point": 0}', "acc=1"], "", "names no 'trial': pass on what `ask` printed"),
-        (["tell", "mine", "0/0"], '{"metrics": [1]}', "each must be a number, by its name"),
+        (["tell", "mine", "0/0"], '{"metrics": [1]}', "must be a table such as"),
         (["tell", "mine", "0/0", "acc=1", "--epoch", "-1"], "", "epoch"),
         (["tell", "mine", "0/0", "acc=1", "--epoch", "x"], "", "--epoch"),
         (["list", "--epoch", "1"], "", "--epoch belongs to `python -m hpsearch tell`"),

@@ -14,13 +14,13 @@ def test_every_set_of_keys_holds_those_of_a_run():
 
 
 def test_where_and_how_much_to_run_is_neither_searched_nor_named():
-    assert {"launcher", "tracker", "storage", "budget"} == RUN_TIME
+    assert {"launcher", "tracker", "storage", "budget", "cluster"} == RUN_TIME
 
 
 def test_every_key_is_a_root_key_of_the_configuration():
     defaults = yaml.safe_load((CONF / "config.yaml").read_text())
     groups = {path.name for path in CONF.iterdir() if path.is_dir()}
-    assert SEARCH_KEYS - {"stages", "space", "nuisance"} <= groups | defaults.keys()
+    assert SEARCH_KEYS - {"stages", "space", "nuisance", "cluster"} <= groups | defaults.keys()
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from hpsearch.base import platform
-from hpsearch.base.errors import ConfigError
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="stubs put in place what Linux lacks")
 
@@ -283,33 +282,6 @@ def test_windows_prints_utf8_into_pipes(windows, monkeypatch):
         monkeypatch.setattr(sys, name, types.SimpleNamespace(reconfigure=lambda **given: told.append(given)))
     platform.speak_utf8()
     assert told == [{"encoding": "utf-8", "errors": "replace"}] * 2
-
-
-@pytest.mark.parametrize(
-    ("asked", "gpus", "mps", "chosen"),
-    [
-        ("auto", 2, True, "cuda"),
-        ("auto", 0, True, "mps"),
-        ("auto", 0, False, "cpu"),
-        ("cpu", 2, True, "cpu"),
-        ("mps", 2, True, "mps"),
-        ("cuda", 1, False, "cuda"),
-        ("cuda:1", 2, False, "cuda:1"),
-    ],
-)
-def test_auto_takes_cuda_then_apples_gpu_then_the_processor(asked, gpus, mps, chosen):
-    assert platform.choose_device(asked, gpus, mps) == chosen
-
-
-@pytest.mark.parametrize(("asked", "gpus"), [("cuda", 0), ("cuda:1", 1), ("mps", 1)])
-def test_a_device_that_is_not_there_is_refused(asked, gpus):
-    with pytest.raises(ConfigError, match=f"trainer.device = '{asked}': this machine has"):
-        platform.choose_device(asked, gpus, mps=False)
-
-
-def test_only_apples_gpu_promises_less():
-    assert "not promised" in platform.not_promised("mps (Apple M2)")
-    assert platform.not_promised("NVIDIA H200") == platform.not_promised("") == ""
 
 
 def test_python_3_14_is_asked_not_to_evaluate_annotations(monkeypatch):
