@@ -26,7 +26,7 @@ BELOW = {
     "study": {"base", "statistics", "config", "launch", "tracking", "reports", "progress", "search", "trial"},
     "terminal": {"base", "reports", "progress", "study"},
     "cli": {"base", "reports", "progress", "study", "terminal"},
-    "__init__": {"progress", "study"},
+    "__init__": {"base", "progress", "study"},
     "__main__": {"base", "cli", "launch"},
     "callbacks": {"base"},
 }

@@ -87,11 +87,12 @@ if len(sys.argv) > 4:
     done = int(open(sys.argv[4]).read())
 for epoch in range(done + 1, 9):
     time.sleep(0.02)
+    noise = random.Random(1000 * seed + epoch).random()
+    line = f"epoch {epoch}: valid/acc {1 - (lr - 0.1) ** 2 - 1 / epoch + 0.01 * noise:.6f}"
     with open(file + ".part", "w") as text:
         text.write(str(epoch))
     os.replace(file + ".part", file)
-    noise = random.Random(1000 * seed + epoch).random()
-    print(f"epoch {epoch}: valid/acc {1 - (lr - 0.1) ** 2 - 1 / epoch + 0.01 * noise:.6f}", flush=True)
+    print(line, flush=True)
 """,
 }
 RUN_PROGRAM = ("--", "python", "-S", "program.py", "{lr}", "{seed}", "{folder}", "{checkpoint}")
