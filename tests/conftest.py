@@ -11,6 +11,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # two threads of a small net wait
 os.environ.setdefault("MKL_CBWR", "AUTO,STRICT")  # as workers have it: products do not depend on where they lie
 if hasattr(signal, "SIGHUP"):
     signal.signal(signal.SIGHUP, signal.SIG_DFL)  # tests of signals are the same under nohup
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where a shell runs tests in the background
 gc.disable()  # until all tests are collected: a third of that time would go into looking at what stays anyway
 
 import hypothesis  # noqa: E402, F401 — looks at its generators by `gc`, which finds nothing frozen

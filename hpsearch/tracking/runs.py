@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from hpsearch.base.epochs import evaluated_between_epochs
 from hpsearch.base.formats import FORMAT, TAG, untagged
 from hpsearch.base.journal import Event
-from hpsearch.base.keys import UNNAMED
+from hpsearch.base.keys import ARGS, UNNAMED
 from hpsearch.base.labels import shorten
 from hpsearch.base.lacking import of_command
 from hpsearch.base.markdown import markdown_text
@@ -164,6 +164,8 @@ def trial_params(record: TrialRecord) -> dict[str, str]:
     """Return every hyperparameter of a trial by dotted key; how and where it ran is left out."""
     config = {key: value for key, value in record.config.items() if key not in UNNAMED}
     flat = {**flatten(config), **record.params}
+    if not flat.get(ARGS, True):
+        del flat[ARGS]  # of a trial that has asked for none yet
     names = param_names(flat)
     return {names[key]: text_of(value) for key, value in flat.items()}
 

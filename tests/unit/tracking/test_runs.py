@@ -112,6 +112,14 @@ def test_a_parameter_holds_the_value_that_trains_the_trial_again(value, text):
     assert runs.text_of(value) == text
 
 
+def test_a_trial_that_has_asked_for_no_argument_yet_has_no_param_of_them(tmp_path):
+    record = Record(tmp_path / "study")
+    made = fake.spec(record.folder, 0)
+    for args, keys in (({}, set()), ({"lr": 0.1}, {"args.lr"})):
+        record.spec(replace(made, config={**made.config, "args": args}), fake.TIME)
+        assert {key for key in runs.trial_params(record.trial(made.id)) if key.startswith("args")} == keys
+
+
 def test_params_are_all_hyperparameters_and_nothing_of_the_machine(tmp_path):
     record = Record(tmp_path / "study")
     made = fake.spec(record.folder, 0, model="lenet")
