@@ -114,8 +114,8 @@ def test_a_parameter_holds_the_value_that_trains_the_trial_again(value, text):
 
 def test_a_trial_that_has_asked_for_no_argument_yet_has_no_param_of_them(tmp_path):
     record = Record(tmp_path / "study")
-    made = fake.spec(record.folder, 0)
-    for args, keys in (({}, set()), ({"lr": 0.1}, {"args.lr"})):
+    for point, (args, keys) in enumerate([({}, set()), ({"lr": 0.1}, {"args.lr"})]):
+        made = fake.spec(record.folder, point)
         record.spec(replace(made, config={**made.config, "args": args}), fake.TIME)
         assert {key for key in runs.trial_params(record.trial(made.id)) if key.startswith("args")} == keys
 
