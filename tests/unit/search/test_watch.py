@@ -152,3 +152,12 @@ def test_a_trial_that_begins_after_a_look_at_the_others_is_looked_at_in_its_time
         now[0] = float(second)
         watch.advance()
         assert bool(watch.overdue()) is (second >= 5)
+
+
+@pytest.mark.parametrize("limits", [{"trial_seconds": 5}, {"silent_seconds": 5}])
+def test_a_trial_that_never_says_anything_is_looked_at_in_its_time_whatever_was_looked_at_before(limits):
+    watch, passes, _ = watching(**limits)
+    assert watch.overdue() == []
+    watch.start(ONE, 0.0)
+    passes(START_SEC + 5)
+    assert [trial for trial, _ in watch.overdue()] == [ONE]

@@ -1,5 +1,7 @@
 """What of a record has been sent."""
 
+import pytest
+
 from hpsearch.tracking import sent
 from hpsearch.tracking.events import STUDY
 from hpsearch.tracking.runs import SENT, Trail
@@ -62,3 +64,15 @@ def test_a_damaged_file_is_started_again(tmp_path):
     file.write_bytes(b"no line\n" + file.read_bytes())
     assert Sent(folder, URI).run("0-0-0") is None and not file.exists()
     assert sent_file(folder, "http://127.0.0.1:10") != file
+
+
+def test_what_was_saved_in_a_block_that_failed_is_not_noted_nor_is_it_by_the_next_block(tmp_path):
+    folder = write_study(tmp_path / "study").folder
+    known = Sent(folder, URI)
+    with pytest.raises(ConnectionError), known.together():
+        known.save("0-0-0", Trail(run="lost", offset=7))
+        raise ConnectionError
+    assert known.run("0-0-0") is None
+    with known.together():
+        known.save("1-0-0", Trail(run="run", offset=7))
+    assert sent_runs(folder) == {"1-0-0": "run"} and "0-0-0" in known.pending()
