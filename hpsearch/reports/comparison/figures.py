@@ -28,12 +28,11 @@ STYLES = ((theme.BLUE, theme.BLUE_WASH, "solid", "circle"), (theme.RED, theme.RE
 _METRICS = 8
 
 
-def best_figure(studies: Sequence[Results], names: Sequence[str]) -> Figure:
+def best_figure(studies: Sequence[Results]) -> Figure:
     """Draw each study's best point: every seed, the mean and its interval.
 
     Args:
-        studies: of two studies with the same objective.
-        names: what they are called, see `hpsearch.reports.comparison.names`.
+        studies: of two studies with the same objective, by the names that tell them apart.
 
     Returns:
         The figure, a lane per study.
@@ -47,32 +46,35 @@ def best_figure(studies: Sequence[Results], names: Sequence[str]) -> Figure:
                 lane, best.scores, best.replicates, mean, best.interval, hover_text, colour, (symbol, symbol), size=13
             )
     y = axis_style(
-        "", tickvals=[0, 1], ticktext=list(map(escape, names)), range=[1.6, -0.6], tickfont={"color": theme.INK}
+        "",
+        tickvals=[0, 1],
+        ticktext=[escape(study.name) for study in studies],
+        range=[1.6, -0.6],
+        tickfont={"color": theme.INK},
     )
     layout = {"xaxis": axis_style(studies[0].objective.metric), "yaxis": y, "height": 280}
     told = "; ".join(f"{s.name} {score(s.best.mean, s.best.sd)}" for s in studies if s.best is not None)
     return draw(traces, layout, f"Dot plot of the best point of each study, seed by seed: {told}.")
 
 
-def overlay_figure(studies: Sequence[Results], names: Sequence[str], axis: Axis) -> Figure:
+def overlay_figure(studies: Sequence[Results], axis: Axis) -> Figure:
     """Draw the scores of both studies along a hyperparameter that both searched.
 
     Args:
-        studies: of two studies with the same objective.
-        names: what they are called.
+        studies: of two studies with the same objective, by the names that tell them apart.
         axis: the hyperparameter, with the values of both.
 
     Returns:
         The figure: means over seeds with bars of one sd.
     """
     traces: list[Trace] = []
-    for study, name, (colour, _, dash, symbol) in zip(studies, names, STYLES, strict=True):
+    for study, (colour, _, dash, symbol) in zip(studies, STYLES, strict=True):
         done = [p for p in study.points if p.mean is not None and axis.key in p.params]
         done.sort(key=lambda p: coordinate(axis, p.params[axis.key]))
         line = len(study.axes) == 1 and axis.numeric
         traces.append({
             **MARKS,
-            "name": escape(name),
+            "name": escape(study.name),
             "mode": "lines+markers" if line else "markers",
             "x": [coordinate(axis, p.params[axis.key]) for p in done],
             "y": [p.mean for p in done],
@@ -83,17 +85,16 @@ def overlay_figure(studies: Sequence[Results], names: Sequence[str], axis: Axis)
         })
     scores = [s for study in studies for p in study.points for s in p.scores]
     layout = {"xaxis": parameter_axis(axis), "yaxis": score_axis(studies[0], scores)}
-    told = " and ".join(names)
+    told = " and ".join(study.name for study in studies)
     return draw(traces, layout, f"{studies[0].objective.metric} against {axis.name} of {told}.")
 
 
-def best_curves_figure(tables: Sequence[TrialTable], studies: Sequence[Results], names: Sequence[str]) -> Figure | None:
+def best_curves_figure(tables: Sequence[TrialTable], studies: Sequence[Results]) -> Figure | None:
     """Draw the learning curves of both best points, the mean over seeds with a band of one sd.
 
     Args:
         tables: of the two studies.
-        studies: their results.
-        names: what they are called.
+        studies: their results, by the names that tell them apart.
 
     Returns:
         The figure with a menu for the metric; None where they share none.
@@ -102,22 +103,20 @@ def best_curves_figure(tables: Sequence[TrialTable], studies: Sequence[Results],
     metrics = [m for m in first if m in second and m not in STEP_LOSSES][:_METRICS]
     if not metrics:
         return None
-    by_metric = [(metric, _metric_traces(metric, tables, studies, names)) for metric in metrics]
+    by_metric = [(metric, _metric_traces(metric, tables, studies)) for metric in metrics]
     views = [(escape(metric), traces, curve_axes(metric, traces)) for metric, traces in by_metric]
     traces, layout = switched("Metric", views)
-    told = " and ".join(names)
+    told = " and ".join(study.name for study in studies)
     return draw(traces, layout, f"Line chart of {metrics[0]} over epochs of the best points of {told}.")
 
 
-def _metric_traces(
-    metric: str, tables: Sequence[TrialTable], studies: Sequence[Results], names: Sequence[str]
-) -> list[Trace]:
+def _metric_traces(metric: str, tables: Sequence[TrialTable], studies: Sequence[Results]) -> list[Trace]:
     traces: list[Trace] = []
     spots: list[Spot] = []
-    for table, study, name, style in zip(tables, studies, names, STYLES, strict=True):
+    for table, study, style in zip(tables, studies, STYLES, strict=True):
         curves = [c for c in curves_of(table, metric) if study.quoted and c.point == study.quoted.point]
         if curves:
-            found = mean_traces(curves, name, *style[:3])
+            found = mean_traces(curves, study.name, *style[:3])
             traces += [*found.band, found.line, *found.dots]
             spots += found.spots
     return [*traces, *lost_trace(spots)]

@@ -148,16 +148,16 @@ def _tiles(comparison: Comparison, studies: Sequence[Results]) -> tuple[Tile, ..
 def _figures(
     comparison: Comparison, tables: Sequence[TrialTable], studies: Sequence[Results], added: Added | None
 ) -> Iterator[Drawn]:
-    metric, called = studies[0].objective.metric, [study.name for study in studies]
+    metric = studies[0].objective.metric
     if comparison.difference is not None:
         aid = "Small marks are seeds, large ones their mean with its 95 % interval."
-        yield "best", f"Best {metric} of each study", aid, best_figure(studies, called)
+        yield "best", f"Best {metric} of each study", aid, best_figure(studies)
         axis = None if added else _shared_axis(studies)
         if axis is not None:
             aid = "Means over seeds; bars are one sd. Points without a full score are left out."
-            yield "overlay", f"{metric} against {axis.name}", aid, overlay_figure(studies, called, axis)
+            yield "overlay", f"{metric} against {axis.name}", aid, overlay_figure(studies, axis)
     yield from added.figures if added else ()
-    curves = best_curves_figure(tables, studies, called)
+    curves = best_curves_figure(tables, studies)
     if curves is not None:
         aid = "The best point of each study: mean over its seeds, the band one sd."
         yield "curves", "Learning curves of the best points", aid, curves

@@ -227,8 +227,9 @@ def plateau(run: History) -> str:
         return f"the training loss stays at {run.train[-1]:.3g}, {run.scale:.3g} without training"
     curve, x, u, sd = run.train, run.x, run.scale, noise(run.train, run.x)
     need = max(3, math.ceil(STRETCH * run.epochs))
+    smooth = smoothed(curve, x)
     for start in range(run.epochs - need):
-        part, later = curve[start : start + need], smoothed(curve, x)[start + need :]
+        part, later = curve[start : start + need], smooth[start + need :]
         trend = abs(_change(part, x[start : start + need])) <= FLAT * u + sd
         if trend and np.ptp(part) <= FLAT * u + 4 * sd and part.mean() - later.min() > FELL * u:
             return f"the training loss stood still near {part.mean():.3g} for {run.length(need)} epochs, then fell on"

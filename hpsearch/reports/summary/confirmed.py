@@ -1,15 +1,15 @@
 """What fresh seeds say of the best points of a search over one seed, in words and rows."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from hpsearch.base import words
 from hpsearch.base.replicates import NO_SEEDS
 from hpsearch.reports.kit.cells import Cell
 from hpsearch.reports.kit.points import Point
-from hpsearch.reports.kit.space import Axis
+from hpsearch.reports.kit.space import INACTIVE
 from hpsearch.reports.kit.tables import Row, Table, evidence
 from hpsearch.reports.summary.numbers import Summary
+from hpsearch.reports.summary.tables import setting
 from hpsearch.statistics.optimism import measured_optimism
 
 
@@ -108,16 +108,11 @@ def fresh_table(summary: Summary) -> Table | None:
     rows = []
     for point in points:
         cells = [Cell(str(point.point), float(point.point))]
-        cells += [_setting(axis, point.params.get(axis.key)) for axis in summary.axes]
+        cells += [setting(axis, point.params.get(axis.key, INACTIVE)) for axis in summary.axes]
         cells += [*evidence(point), Cell(str(point.n), float(point.n))]
         cells += [_score(searched[point.point].mean), Cell(point.state.value)]
         rows.append(Row(tuple(cells), point.state, point in fresh.points[:1]))
     return Table(headings, tuple(rows), len(rows))
-
-
-def _setting(axis: Axis, value: Any) -> Cell:
-    numeric = isinstance(value, int | float) and not isinstance(value, bool)
-    return Cell("" if value is None else axis.write(value), float(value) if numeric else None)
 
 
 def _score(value: float | None) -> Cell:

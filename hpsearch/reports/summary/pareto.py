@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hpsearch.base.digits import Digits
 from hpsearch.base.types import Objective
 from hpsearch.reports.kit.points import Results, ranked
 
@@ -25,6 +26,11 @@ class Front:
     values: Mapping[int, tuple[float, ...]]
     front: tuple[int, ...]
     left_out: int
+
+    @property
+    def digits(self) -> list[Digits]:
+        """How the values of each objective are written, each told from those of other points."""
+        return [Digits.of(column) for column in zip(*self.values.values(), strict=True)]
 
 
 def front_of(results: Results) -> Front | None:

@@ -5,7 +5,6 @@ from dataclasses import replace
 from typing import Any
 
 from hpsearch.base import words
-from hpsearch.base.digits import Digits
 from hpsearch.base.types import TrialState, TrialTable
 from hpsearch.reports.kit.cells import NONE, Cell
 from hpsearch.reports.kit.points import Point, best_first
@@ -49,7 +48,7 @@ def point_table(summary: Summary, most: int = ROWS) -> Table:
     for p in points:
         cells = [
             _number(p.point),
-            *(_setting(axis, p.params.get(axis.key, INACTIVE)) for axis in summary.axes),
+            *(setting(axis, p.params.get(axis.key, INACTIVE)) for axis in summary.axes),
             *evidence(p),
         ]
         cells += _end(p, summary) if summary.ends else ()
@@ -87,7 +86,7 @@ def trial_table(table: TrialTable, summary: Summary, most: int = ROWS) -> Table:
     rows = []
     for i, record in enumerate(trials.to_dict("records")):
         cells = [_number(record["point"]), _number(record["seed"]), *([_number(record["fold"])] if folds else [])]
-        cells += [_setting(axis, params[axis.key][i]) for axis in summary.axes]
+        cells += [setting(axis, params[axis.key][i]) for axis in summary.axes]
         cells += [_score(record["score"]), Cell(str(record["state"])), _duration(record["duration_sec"])]
         cells += [_number(record["attempts"])] if retried else []
         cells.append(Cell(text_of(record["reason"])))
@@ -113,13 +112,13 @@ def front_table(table: TrialTable, summary: Summary) -> Table | None:
     commands = first.groupby("point")["command"].first().to_dict()
     points = {p.point: p for p in summary.points}
     rows = []
-    digits = [Digits.of(column) for column in zip(*front.values.values(), strict=True)]
+    digits = front.digits
     for number in front.front:
         cells = [
             _number(number),
             *(Cell(words.number(v, each), v) for v, each in zip(front.values[number], digits, strict=True)),
         ]
-        cells += [_setting(axis, points[number].params.get(axis.key, INACTIVE)) for axis in summary.axes]
+        cells += [setting(axis, points[number].params.get(axis.key, INACTIVE)) for axis in summary.axes]
         rows.append(Row(tuple(cells), points[number].state, points[number] is summary.best, text_of(commands[number])))
     headings = ("point", *(o.metric for o in front.objectives), *(axis.name for axis in summary.axes))
     return Table(headings, tuple(rows), len(rows))
@@ -129,7 +128,8 @@ def _number(value: Any) -> Cell:
     return Cell(words.number(int(value)), float(value))
 
 
-def _setting(axis: Axis, value: Any) -> Cell:
+def setting(axis: Axis, value: Any) -> Cell:
+    """Return a value of a hyperparameter; an empty cell where it is `INACTIVE`."""
     numeric = isinstance(value, int | float) and not isinstance(value, bool)
     return Cell("" if value is INACTIVE else axis.write(value), float(value) if numeric else None)
 

@@ -2,7 +2,6 @@
 
 import hpsearch.reports.kit.theme as theme
 from hpsearch.base import words
-from hpsearch.base.digits import Digits
 from hpsearch.base.types import Objective
 from hpsearch.base.words import number
 from hpsearch.reports.kit.canvas import (
@@ -80,7 +79,7 @@ def _view(summary: Summary, front: Front, other: int) -> list[Trace]:
 
 def _at(summary: Summary, front: Front, points: "list[Point]", other: int) -> Trace:
     values = [front.values[p.point] for p in points]
-    digits = [Digits.of(column) for column in zip(*front.values.values(), strict=True)]
+    digits = front.digits
     texts = [
         "<br>".join(
             f"{escape(o.metric)} {number(v, each)}" for o, v, each in zip(front.objectives, row, digits, strict=True)

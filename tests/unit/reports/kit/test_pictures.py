@@ -1,5 +1,7 @@
 """What is drawn are the numbers given: of every figure as a picture, and of the main ones as plotly has them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -120,14 +122,17 @@ def test_the_course_shows_means_with_their_spread():
 
 
 def test_two_studies_show_the_mean_and_the_interval_of_their_best_points():
-    sides = [results_of(scored(scores)) for scores in (SCORES, SCORES[1:])]
-    figure = best_figure(sides, ("one", "other"))
+    named = (("one", SCORES), ("other", SCORES[1:]))
+    sides = [replace(results_of(scored(scores)), name=name) for name, scores in named]
+    figure = best_figure(sides)
+    assert list(figure.layout.yaxis.ticktext) == ["one", "other"]
     seeds, mean = figure.data[0], figure.data[1]
     best = sides[0].best
     assert list(seeds.x) == list(best.scores)
     assert list(mean.x) == [best.mean]
     assert list(mean.error_x.array) == pytest.approx([best.interval.high - best.mean])
     assert_same_numbers(figure)
-    overlay = overlay_figure(sides, ("one", "other"), combined(sides[0].main, sides[1].main))
+    overlay = overlay_figure(sides, combined(sides[0].main, sides[1].main))
+    assert [t.name for t in overlay.data] == ["one", "other"]
     assert [list(t.y) for t in overlay.data] == [[p.mean for p in side.points] for side in sides]
     assert_same_numbers(overlay)
