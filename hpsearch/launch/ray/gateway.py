@@ -32,23 +32,22 @@ class Gateway:
     """Starts the process and stays in touch with it; a thread hands on what it says.
 
     Args:
-        opening: how it finds a cluster; `temporary` is set here.
+        make_opening: returns how it finds a cluster, given a place for the files of one of its own.
 
     Attributes:
         workers: how many are wanted.
         nodes: what the cluster has, in words.
         up: the slots that have a node, and what that is called.
-        changed: notified of everything that is news.
         refused: why nothing can be done with the cluster; empty for no reason.
     """
 
     def __init__(self, make_opening: Callable[[str], Opening]) -> None:
         self.workers, self.nodes, self.refused = 0, "", ""
         self.up: dict[int, str] = {}
-        self.changed = threading.Condition()
+        self._answered = threading.Event()
         self._temporary = temporary_folder()
         self._log = Path(self._temporary.name, "gateway.log")
-        self._workers: dict[int, tuple[int, RayWorker]] = {}
+        self._workers: dict[int, RayWorker] = {}
         self._tokens: dict[Path, tuple[str, str]] = {}
         self._writer = Writer(durable=True)
         self._writes = threading.Lock()
@@ -78,8 +77,7 @@ class Gateway:
 
     def opened(self) -> None:
         """Wait until there is a cluster; a ConfigError where there is none."""
-        with self.changed:
-            self.changed.wait_for(lambda: self.nodes or self.refused)
+        self._answered.wait()
         self.check()
 
     def check(self) -> None:
@@ -92,9 +90,9 @@ class Gateway:
         with self._writes, suppress(OSError):
             self._connection.send(message)
 
-    def attach(self, number: int, slot: int, worker: RayWorker) -> None:
+    def attach(self, number: int, worker: RayWorker) -> None:
         """Let a worker hear what its process says."""
-        self._workers[number] = (slot, worker)
+        self._workers[number] = worker
         if self._process.poll() is not None:
             worker.lose(self._how_it_ended())
 
@@ -110,8 +108,7 @@ class Gateway:
 
     def release(self, slot: int) -> None:
         """Let the node of a slot go."""
-        with self.changed:
-            self.up.pop(slot, None)
+        self.up.pop(slot, None)
         self.tell((slot, (RELEASE,)))
 
     def close(self) -> None:
@@ -141,19 +138,19 @@ class Gateway:
     def _take(self, name: str, news: list[Any]) -> None:
         if name == OPENED:
             self.workers, self.nodes = news
+            self._answered.set()
         elif name == REFUSED:
             (self.refused,) = news
+            self._answered.set()
         elif name == UP:
             self.up[news[0]] = news[1].node
         elif name == DOWN:
             self.up.pop(news[0], None)
         else:
             self._hand_on(*news)
-        with self.changed:
-            self.changed.notify_all()
 
     def _hand_on(self, slot: int, number: int, kind: bytes, payload: bytes) -> None:
-        _, worker = self._workers[number]
+        worker = self._workers[number]
         if kind == NEED:
             for path in map(Path, pickle.loads(payload)):
                 found = pieces_in(path) if path.is_dir() else pieces(path, str(path.parent), path.name)
@@ -172,10 +169,9 @@ class Gateway:
         if not self._closing:
             self._process.wait()
             why = self._how_it_ended()
-            with self.changed:
-                self.refused = self.refused or why
-                self.changed.notify_all()
-            for _, worker in list(self._workers.values()):
+            self.refused = self.refused or why
+            self._answered.set()
+            for worker in list(self._workers.values()):
                 worker.lose(why)
 
     def _how_it_ended(self) -> str:

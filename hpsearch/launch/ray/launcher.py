@@ -122,7 +122,7 @@ class RayLauncher(SlotLauncher):
         gateway, number = self._running(), next(self._numbers)
         worker = RayWorker(number, index, lambda order: gateway.tell((index, order)), lambda: self._token, self._inbox)
         gateway.tell((index, ("spawn", number, self._hello)))
-        gateway.attach(number, index, worker)
+        gateway.attach(number, worker)
         return worker
 
     def _end(self) -> None:
@@ -186,9 +186,11 @@ class RayLauncher(SlotLauncher):
                 self._idle_since.pop(slot.index, None)
             elif slot.index not in self._asleep:
                 since = self._idle_since.setdefault(slot.index, now)
-                others = [each for each in self._slots if each is not slot]
-                if now - since > self._idle_sec and any(not each.tasks and self._is_up(each) for each in others):
+                if now - since > self._idle_sec and self._is_another_free(slot):
                     self._sleep(slot)
+
+    def _is_another_free(self, slot: Slot) -> bool:
+        return any(each is not slot and not each.tasks and self._is_up(each) for each in self._slots)
 
     def _sleep(self, slot: Slot) -> None:
         self._asleep.add(slot.index)
@@ -196,11 +198,10 @@ class RayLauncher(SlotLauncher):
         self._running().release(slot.index)
 
     def _wake(self) -> None:
-        for slot in self._slots:
-            if slot.index in self._asleep:
-                self._asleep.discard(slot.index)
-                self._idle_since.pop(slot.index, None)
-                slot.replace_shared()
+        for index in sorted(self._asleep):
+            self._idle_since.pop(index, None)
+            self._slots[index].replace_shared()
+        self._asleep.clear()
 
 
 def _check_address(address: str) -> None:
