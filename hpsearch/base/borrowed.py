@@ -6,7 +6,9 @@ import threading
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import TypeVar
 
+_T = TypeVar("_T")
 _LOCK = threading.Lock()
 _variables: dict[str, tuple[int, str]] = {}
 """How many hold a variable of the environment, and what it was set to."""
@@ -39,10 +41,8 @@ def environment(values: Mapping[str, str]) -> Iterator[None]:
     finally:
         with _LOCK:
             for name in held:
-                times, value = _variables.pop(name)
-                if times > 1:
-                    _variables[name] = times - 1, value
-                elif os.environ.get(name) == value:
+                is_last, value = _let_go(_variables, name)
+                if is_last and os.environ.get(name) == value:
                     del os.environ[name]
 
 
@@ -65,10 +65,8 @@ def quiet(levels: Mapping[str, int]) -> Iterator[None]:
     finally:
         with _LOCK:
             for name in levels:
-                times, level = _quiet.pop(name)
-                if times > 1:
-                    _quiet[name] = times - 1, level
-                elif name in _levels:
+                is_last, _ = _let_go(_quiet, name)
+                if is_last and name in _levels:
                     logging.getLogger(name).setLevel(_levels.pop(name))
 
 
@@ -106,8 +104,14 @@ def unheard(message: str) -> Iterator[None]:
         yield
     finally:
         with _LOCK:
-            times, made = _unheard.pop(message)
-            if times > 1:
-                _unheard[message] = times - 1, made
-            elif made in warnings.filters:
+            is_last, made = _let_go(_unheard, message)
+            if is_last and made in warnings.filters:
                 warnings.filters.remove(made)  # type: ignore[attr-defined]  # it is a list
+
+
+def _let_go(held: dict[str, tuple[int, _T]], name: str) -> tuple[bool, _T]:
+    """Return whether nobody holds something any more, and what was noted of it."""
+    times, noted = held.pop(name)
+    if times > 1:
+        held[name] = times - 1, noted
+    return times == 1, noted

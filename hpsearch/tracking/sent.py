@@ -30,8 +30,8 @@ class Sent:
         self._path = sent_file(folder, uri)
         self._journal = _opened(self._path)
         self._entries: dict[str, dict[str, Any]] = {}
-        self._kept_back: list[dict[str, Any]] = []
-        self._depth = 0
+        self._kept_back: dict[str, dict[str, Any]] = {}
+        self._is_together = False
         for entry in self._journal.events:
             self._entries[entry["name"]] = entry
         if len(self._journal.events) > KEPT_LINES + 2 * len(self._entries):
@@ -39,8 +39,7 @@ class Sent:
 
     def run(self, name: str) -> str | None:
         """Return the run an event file is sent to, None when nothing of it is sent."""
-        entry = next((each for each in self._kept_back if each["name"] == name), self._entries.get(name, {}))
-        run: str | None = entry.get("run")
+        run: str | None = (self._kept_back.get(name) or self._entries.get(name, {})).get("run")
         return run
 
     def run_beside(self, study: str, name: str) -> str | None:
@@ -70,8 +69,8 @@ class Sent:
     def save(self, name: str, trail: Trail) -> None:
         """Note what is sent of an event file."""
         entry = {"name": name, "run": trail.run, "offset": trail.offset, "epoch": trail.epoch, "step": trail.step}
-        self._kept_back.append(entry)
-        if self._depth == 0:
+        self._kept_back[name] = entry
+        if not self._is_together:
             self._note()
 
     @contextmanager
@@ -81,20 +80,20 @@ class Sent:
         Yields:
             Nothing.
         """
-        self._depth += 1
+        self._is_together = True
         try:
             yield
         except BaseException:
             self._kept_back.clear()
             raise
         finally:
-            self._depth -= 1
+            self._is_together = False
         self._note()
 
     def _note(self) -> None:
-        for entry in self._kept_back:
-            self._entries[entry["name"]] = entry
+        for entry in self._kept_back.values():
             self._journal.append(entry)
+        self._entries |= self._kept_back
         self._kept_back.clear()
         self._journal.flush()
 

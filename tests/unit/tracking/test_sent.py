@@ -76,3 +76,5 @@ def test_what_was_saved_in_a_block_that_failed_is_not_noted_nor_is_it_by_the_nex
     with known.together():
         known.save("1-0-0", Trail(run="run", offset=7))
     assert sent_runs(folder) == {"1-0-0": "run"} and "0-0-0" in known.pending()
+    known.save("2-0-0", Trail(run="alone", offset=7))
+    assert sent_runs(folder) == {"1-0-0": "run", "2-0-0": "alone"}, "behind the block it is noted at once"
