@@ -122,24 +122,6 @@ def peers(candidate: Candidate, candidates: Candidates) -> Iterable[Candidate]:
     return (each for each in candidates.values() if each.epochs == candidate.epochs and each.state not in LOST)
 
 
-def longest_of(candidates: Candidates) -> dict[int | None, int]:
-    """Return the last epoch of the longest complete point of those that train as long, by how long they train."""
-    longest: dict[int | None, int] = {}
-    for each in candidates.values():
-        if each.state is TrialState.COMPLETE:
-            longest[each.epochs] = max(each.epoch, longest.get(each.epochs, 0))
-    return longest
-
-
-def end_of(candidate: Candidate, candidates: Candidates) -> int | None:
-    """Return the epoch at which a point has nothing more to report, as far as is known.
-
-    Returns:
-        That of the longest complete one that trains as long, else what its configuration says; None: unknown.
-    """
-    return longest_of(candidates).get(candidate.epochs, candidate.epochs)
-
-
 def ahead(candidate: Candidate, candidates: Candidates) -> list[Candidate]:
     """Return the points that were better at the last epoch of a point, the best first.
 

@@ -22,9 +22,22 @@ from hpsearch.search.auto_pruner import (
     AutoPruner,
     _stages,
 )
-from hpsearch.search.candidates import Candidate, ahead, best_of, end_of, longest_of, peers
+from hpsearch.search.candidates import Candidate, ahead, best_of, peers
 from hpsearch.search.hedge import hedged_share, worth_of_ranks
 from hpsearch.search.pruners import PruneRule
+
+
+def longest_of(candidates):
+    """Return the last epoch of the longest complete point of those that train as long, by how long they train."""
+    longest = {}
+    for each in candidates.values():
+        if each.state is TrialState.COMPLETE:
+            longest[each.epochs] = max(each.epoch, longest.get(each.epochs, 0))
+    return longest
+
+
+def end_of(candidate, candidates):
+    return longest_of(candidates).get(candidate.epochs, candidate.epochs)
 
 
 class Plain(AutoPruner):
