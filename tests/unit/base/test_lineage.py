@@ -97,6 +97,14 @@ def test_a_mark_inside_another_stands_beside_it(run):
     assert process.poll() == -9
 
 
+def test_what_one_look_misses_the_next_one_finds(run, monkeypatch):
+    process = run(["sleep", "600"])
+    looks = iter([[], [(process.pid, ["outer"])], [], []])
+    monkeypatch.setattr(lineage, "_marks", lambda: next(looks))
+    lineage.end_marked("outer")
+    assert process.wait(60) == -9
+
+
 def test_what_a_driver_left_is_ended_once_the_driver_is_gone(run, started):
     driver = run(["sleep", "600"])
     known = str(replace(this_process(), pid=driver.pid, started=started_at(driver.pid)))
