@@ -17,6 +17,9 @@ class Colours:
         self._values: dict[str, Any] = {}
         self._told: dict[str, str] = {}
         self._checked = 0
+        self._numbers = True
+        self._low, self._high = math.inf, -math.inf
+        self._categories: dict[str, int] = {}
 
     def colour(self, run: str, value: Any, told: str | None = None) -> str:
         """Return the colour of a run by its value, on the scale of the values seen so far.
@@ -30,6 +33,7 @@ class Colours:
             The colour it has, or is to have, as ``#rrggbb``.
         """
         self._values[run] = value
+        self._see(value)
         self._told[run] = told or self._of(value)
         return self._told[run]
 
@@ -47,11 +51,17 @@ class Colours:
         self._told.update(changed)
         return changed
 
+    def _see(self, value: Any) -> None:
+        """Let the scale grow; the runs of a large study are not looked through for each of them."""
+        self._categories.setdefault(str(value), len(self._categories))
+        self._numbers = self._numbers and _number(value)
+        if self._numbers:
+            self._low, self._high = min(self._low, value), max(self._high, value)
+
     def _of(self, value: Any) -> str:
-        values = list(self._values.values())
-        if not all(_number(other) for other in values):
-            return CATEGORIES[list(dict.fromkeys(map(str, values))).index(str(value)) % len(CATEGORIES)]
-        low, high = min(values), max(values)
+        if not self._numbers:
+            return CATEGORIES[self._categories[str(value)] % len(CATEGORIES)]
+        low, high = self._low, self._high
         if low > 0 and high / low >= DECADES:
             low, high, value = math.log(low), math.log(high), math.log(value)
         return scale((value - low) / (high - low) if high > low else 0.5)

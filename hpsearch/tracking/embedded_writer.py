@@ -25,7 +25,7 @@ from hpsearch.tracking import store
 from hpsearch.tracking.home import SENT_FROM, FoundExperiment, Home
 from hpsearch.tracking.mlflow_internals import WRITTEN_FOR, installed_version
 from hpsearch.tracking.moved import folder_of
-from hpsearch.tracking.runs import UID, Metric, ms
+from hpsearch.tracking.runs import NAME, UID, Metric, ms
 from hpsearch.tracking.writer import FINAL, FoundRun, Refusal
 
 WRITTEN_FOR_SCHEMA = "dc11669786a5"
@@ -37,7 +37,6 @@ BUSY_SEC = 20.0
 LONGEST_NAME, LONGEST_PARAM, LONGEST_TAG, LONGEST_EXPERIMENT_TAG = 250, 6000, 8000, 20_000
 LARGEST = 1.7976931348623157e308
 """What MLflow keeps of an infinite value."""
-RUN_NAME = "mlflow.runName"
 NEVER_TAKEN = (sqlite3.IntegrityError, UnicodeEncodeError, OverflowError)
 """Errors of values that no column holds."""
 
@@ -213,7 +212,7 @@ class EmbeddedWriter:
         run, start = uuid.uuid4().hex, started_ms or ms(time.time())
         user = tags.get("mlflow.user", "unknown")
         self._db.execute(_RUN, (run, title, user, start, f"{location}/{run}/artifacts", self.experiment))
-        self._tags(run, {**tags, RUN_NAME: title})
+        self._tags(run, {**tags, NAME: title})
         return run
 
     def log(
@@ -293,8 +292,8 @@ class EmbeddedWriter:
 
     def _tags(self, run: str, tags: Mapping[str, str]) -> None:
         self._db.executemany(_TAG, [(run, _name(key), value[:LONGEST_TAG]) for key, value in tags.items()])
-        if RUN_NAME in tags:
-            self._db.execute("UPDATE runs SET name = ? WHERE run_uuid = ?", (tags[RUN_NAME], run))
+        if NAME in tags:
+            self._db.execute("UPDATE runs SET name = ? WHERE run_uuid = ?", (tags[NAME], run))
 
     def _place(self, run: str, path: str) -> tuple[Path, Path]:
         """Return the file of an artifact, which lies inside the run's folder, and the folder of its experiment."""

@@ -41,6 +41,7 @@ WITHIN = "hpsearch.within"
 """Tag of the runs of a recipe's stage: the recipe's uid."""
 SENT = "hpsearch.sent"
 """Tag of a run: up to which byte of its event file it holds everything. A store that went back in time shows it."""
+NAME = "mlflow.runName"
 SUPERSEDED = "superseded"
 COLOUR = "mlflow.runColor"
 CONTINUED = "continued"
@@ -179,9 +180,8 @@ def trial_name(record: TrialRecord) -> str:
     return shorten(" ".join([str(record.id), *words]), 120)
 
 
-def trial_tags(study: str, trail: Trail) -> dict[str, str]:
-    """Return the tags of a study's trial: readable ones, and its record in full for `query`."""
-    record = trail.fold.record()
+def trial_tags(study: str, trail: Trail, record: TrialRecord) -> dict[str, str]:
+    """Return the tags of a study's trial, whose lines so far are `record`: readable ones, and all of it for `query`."""
     readable = {
         **{fact_name(key): text_of(value, LONGEST_LABEL) for key, value in record.facts.items()},
         "state": record.state.value,
@@ -204,7 +204,12 @@ def trial_tags(study: str, trail: Trail) -> dict[str, str]:
 def replay_tag(study: str, record: TrialRecord) -> str:
     """Return the command that trains a trial again; of one too long for a tag that which takes it from the record."""
     whole = replay_command(study, record)
-    return whole if len(whole) <= CHUNK else check_command(study, record)
+    return check_command(study, record) if is_cut(whole) else whole
+
+
+def is_cut(command: str) -> bool:
+    """Return whether a command is too long for a tag."""
+    return len(command) > CHUNK
 
 
 def chunks(value: Mapping[str, Any], begin: str = RECORD) -> dict[str, str]:

@@ -206,7 +206,7 @@ class Sender:
 
     def _about_deleted(self) -> str | None:
         """Return what is not sent because the user has deleted its run; None when that is nothing."""
-        names = sorted(self._deleted & self._sent.pending())
+        names = sorted(self._deleted & self._sent.pending()) if self._deleted else []
         return deleted_words(names) if names else None
 
     def deleted(self) -> str | None:

@@ -101,11 +101,11 @@ class TrialRuns:
         record, params, tags = trail.fold.record(), dict[str, str](), dict[str, str]()
         begins = trail.run is None or self._sent.run(name) != trail.run or any(e["event"] == "spec" for e in events)
         if told:
-            tags = runs.trial_tags(self._study_run.study["name"], trail)
+            tags = runs.trial_tags(self._study_run.study["name"], trail, record)
             metrics = [*metrics, *self._score(name, record)]
         if begins:
             params = {} if name in self._rounded else runs.trial_params(record)
-            tags |= {**self._colour(name, record.params), "mlflow.runName": runs.trial_name(record)}
+            tags |= {**self._colour(name, record.params), runs.NAME: runs.trial_name(record)}
         if trail.run is None:
             trail.run, tags = self._create(name, record, tags), {}
         elif tags:
@@ -125,8 +125,7 @@ class TrialRuns:
 
     def _replay(self, run: str, record: TrialRecord) -> None:
         """Keep the command of a trial whole where it is too long for a tag."""
-        study = self._study_run.study["name"]
-        if (whole := replay_command(study, record)) != runs.replay_tag(study, record):
+        if runs.is_cut(whole := replay_command(self._study_run.study["name"], record)):
             self._writer.content(run, whole.encode(), "replay.txt")
 
     def recolour(self, final: bool) -> None:
@@ -142,7 +141,7 @@ class TrialRuns:
             tags["mlflow.parentRunId"] = self._study_run.run
         if (origin := self._origin(record)) is not None:
             tags[runs.CONTINUED_RUN] = origin
-        return self._writer.create(runs.trial_name(record), runs.ms(record.started), untouched({}, tags))
+        return self._writer.create(tags[runs.NAME], runs.ms(record.started), untouched({}, tags))
 
     def _origin(self, record: TrialRecord) -> str | None:
         """Return the run of the trial that a trial goes on from."""

@@ -1,6 +1,7 @@
 """Colours of runs."""
 
 import colorsys
+import math
 from itertools import pairwise
 
 import pytest
@@ -63,3 +64,17 @@ def test_earlier_runs_are_told_when_the_scale_has_grown():
 def test_no_colour_fades_on_white(position):
     red, green, blue = (part / 255 for part in bytes.fromhex(scale(position)[1:]))
     assert colorsys.rgb_to_hls(red, green, blue)[1] < 0.7
+
+
+@pytest.mark.parametrize(
+    "values", [[3, 1.5, 2], [1e-4, 1.0, 0.5], [-1.0, 4.0], [1.0, "b", 2.0, "b"], [1.0, math.nan, 2.0]]
+)
+def test_the_scale_is_that_of_all_values_whatever_came_first(values):
+    numbers = all(isinstance(value, int | float) and math.isfinite(value) for value in values)
+    low, high = (min(values), max(values)) if numbers else (0, 0)
+    spread = math.log if numbers and low > 0 and high / low >= 50 else float
+    for value, colour in zip(values, _final(values), strict=True):
+        if numbers:
+            assert colour == scale((spread(value) - spread(low)) / (spread(high) - spread(low)))
+        else:
+            assert colour == CATEGORIES[list(dict.fromkeys(map(str, values))).index(str(value))]

@@ -157,7 +157,7 @@ def test_no_fact_takes_the_place_of_a_tag_of_ours(tmp_path):
     record.close()
     trail = Trail()
     trail.take(_events(record.folder, made))
-    tags = runs.trial_tags("study", trail)
+    tags = runs.trial_tags("study", trail, trail.fold.record())
     assert (tags["state"], tags["point"], tags["f1"]) == ("RUNNING", "0", "0.91234567")
     assert (tags["_x73_tate"], tags["_x70_oint"], tags["_x6d_lflow.runName"]) == ("mine", "7", "a")
     assert not {"superseded", "mlflow.runName", "hpsearch.uid"} & set(tags)
@@ -201,7 +201,7 @@ def test_tags_hold_the_whole_record(tmp_path):
     path = tmp_path / "study" / "events" / "5-0-0.jsonl"
     trail = Trail()
     trail.take(read_lines(path)[0])
-    tags = runs.trial_tags("lr_sweep", trail)
+    tags = runs.trial_tags("lr_sweep", trail, trail.fold.record())
     assert tags["state"] == "COMPLETE"
     assert tags["attempts"] == "2"
     assert tags["data.digest"] == "d1gest"
