@@ -170,6 +170,10 @@ class StudySession:
                 self._said.add(note)
                 self.observer.line(f"{of}: {note}")
 
+    def go_on(self) -> None:
+        """Start nothing again, whatever the configuration says: another driver of the study has done so."""
+        self._restart = False
+
     def claim(self, space: Mapping[str, str] | None = None, grow: Callable[[], None] | None = None) -> None:
         """Lock the folder, and compare or write `STUDY_FILE`; nothing is on record yet.
 

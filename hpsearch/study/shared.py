@@ -22,7 +22,6 @@ from hpsearch.search.shared.leading import Leading, Standing, Succession
 from hpsearch.search.shared.leases import Lease, holder
 from hpsearch.search.shared.member import Member
 from hpsearch.search.shared.store import CopiedStore, PostgresStore
-from hpsearch.study.code import is_other
 from hpsearch.study.folder import check_same, description, folder_lock
 from hpsearch.study.origins import Origins
 from hpsearch.study.outcome import StudyOutcome, outcome_of
@@ -133,7 +132,7 @@ def _working(database: Database, store: PostgresStore, session: StudySession, or
     """Take part in a study inside the block, with the workers of a session."""
     name, launcher, url = session.folder.name, session.workers.launcher, store.database()
     lease = Lease(url, name, launcher.slots, store.lease_sec, store.wait_sec)
-    make, check = partial(make_spec, session.composition, session.folder), partial(_check_code, origins)
+    make, check = partial(make_spec, session.composition, session.folder), partial(_check_origins, origins)
     own = Database(url, wait_sec=store.wait_sec)
     member = Member(own, name, lease, launcher, make, session.folder, check=check, arrived=arrived)
     try:
@@ -143,14 +142,17 @@ def _working(database: Database, store: PostgresStore, session: StudySession, or
         lease.close(database.run)
 
 
-def _check_code(origins: Origins, spec: TrialSpec) -> None:
-    """Refuse a trial of other code than that of this driver."""
-    here = origins.code.of(spec.config)
-    if is_other(spec.code, here):
-        raise ConfigError(
-            f"trial {spec.study}/{spec.id} is to be trained by other code ({spec.code}) than what stands here "
-            f"({here.digest}): give every driver the same code"
-        )
+def _check_origins(origins: Origins, spec: TrialSpec) -> None:
+    """Refuse a trial of other code, or on other data, than what stands here."""
+    for what, there, here in (
+        ("code", spec.code, origins.code.of(spec.config).digest),
+        ("data", spec.data, origins.data.of(spec.config).digest),
+    ):
+        if there and here and there != here:
+            raise ConfigError(
+                f"trial {spec.study}/{spec.id} is to be trained with other {what} ({there}) than what stands here "
+                f"({here}): give every driver the same {what}"
+            )
 
 
 @contextmanager
@@ -169,10 +171,12 @@ def _turn(team: _Team, session: StudySession, search: Search) -> Leading | Stand
         while True:
             found = team.succession.look()
             if isinstance(found, Leading) or found.ended:
+                if team.succession.joined:
+                    session.go_on()
                 return found
-            if found.holder != said:
-                if there := described(team.database, session.folder.name):
-                    check_same(session.folder.name, there, description(session.composition, search.space.to_dict()))
+            if found.holder != said and found.begun and not team.succession.unlike(found):
+                there = described(team.database, session.folder.name)
+                check_same(session.folder.name, there, description(session.composition, search.space.to_dict()))
                 said = found.holder
                 session.observer.line(f"{said} leads study '{session.folder.name}': this one trains for it")
             _check(team)

@@ -60,6 +60,7 @@ class FolderCopy:
         description = self._folder / DESCRIPTION
         if description.is_file():
             self._leading.run(partial(trial_files.put, study=self._study, file=DESCRIPTION, content=description))
+        self._leading.later("update hpsearch.studies set begun = term where name = %s", self._study)
         self.push([*(f"events/{path.name}" for path in (self._folder / "events").glob("*.jsonl")), JOURNAL_NAME])
 
     def push(self, files: Iterable[str]) -> None:

@@ -209,13 +209,16 @@ class SharedLauncher:
         """Note which drivers have come, and take back what was handed out to those that are gone."""
         self._looked_at = time.monotonic()
         found = self._leading.run(self._leases)
-        for lease, holder, slots, renewals, now in found:
+        own = next((versions for lease, _, versions, *_ in found if lease == self._leading.lease), "")
+        for lease, holder, versions, slots, renewals, now in found:
             driver = self._drivers.get(lease)
-            if driver is None:
+            if driver is None and versions != own:  # it refuses to take part once it sees who leads
+                driver = self._drivers[lease] = _Driver(holder, [], Watched(self._lease_sec), leaves=True)
+            elif driver is None:
                 driver = self._drivers[lease] = _Driver(holder, self._new_slots(slots), Watched(self._lease_sec))
                 if lease != self._leading.lease:
                     self._line(f"{holder} trains with this one: {slots} at once")
-            driver.leaves = slots == 0
+            driver.leaves = slots == 0 or versions != own
             if lease != self._leading.lease and driver.watched.is_over(renewals, now):
                 self._leading.run(partial(_end, lease=lease, renewals=renewals))
         there = {lease for lease, *_ in self._leading.run(self._leases)}
@@ -235,6 +238,8 @@ class SharedLauncher:
 
     def _lose(self, lease: int) -> None:
         driver = self._drivers.pop(lease)
+        if not driver.slots:
+            return
         lost = [trial for trial, claim in self._claims.items() if claim.lease == lease]
         given = f"; {len(lost)} of its trials {'is' if len(lost) == 1 else 'are'} given to others" if lost else ""
         self._line(f"{driver.holder} is gone{given}")
@@ -242,9 +247,9 @@ class SharedLauncher:
             self._drop(trial)
             self._events.append(Ended(trial, TrialResult(TrialState.WAITING, f"its driver is gone ({driver.holder})")))
 
-    def _leases(self, cursor: Cursor) -> list[tuple[int, str, int, int, float]]:
+    def _leases(self, cursor: Cursor) -> list[tuple[int, str, str, int, int, float]]:
         cursor.execute(
-            "select id, holder, slots, renewals, extract(epoch from clock_timestamp())::float8 "
+            "select id, holder, versions, slots, renewals, extract(epoch from clock_timestamp())::float8 "
             "from hpsearch.leases where study = %s order by id",
             (self._leading.study,),
         )

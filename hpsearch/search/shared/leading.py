@@ -1,10 +1,12 @@
 """Who leads a study, and what only that driver writes."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from hpsearch.base.errors import StorageError
+from hpsearch.base.errors import ConfigError, StorageError
+from hpsearch.launch.versions import Facts
 from hpsearch.search.shared.database import Cursor, Database
 from hpsearch.search.shared.leases import Lease, Watched
 
@@ -18,6 +20,8 @@ class Standing:
         leader: the lease of the one that does; None where none does, or its lease is gone.
         renewals: of that lease.
         holder: who has it.
+        versions: of what trains there, as JSON.
+        begun: whether the one that leads has written down what the study is.
         ended: whether the search is over and reported.
         told: by whom, and where.
         now: seconds, of the database's clock.
@@ -27,6 +31,8 @@ class Standing:
     leader: int | None
     renewals: int
     holder: str
+    versions: str
+    begun: bool
     ended: bool
     told: str
     now: float
@@ -35,7 +41,8 @@ class Standing:
 def standing(cursor: Cursor, study: str) -> Standing:
     """Return how a study stands."""
     cursor.execute(
-        "select s.term, l.id, coalesce(l.renewals, 0), coalesce(l.holder, ''), s.ended, s.told, "
+        "select s.term, l.id, coalesce(l.renewals, 0), coalesce(l.holder, ''), coalesce(l.versions, '{}'), "
+        "s.begun = s.term, s.ended, s.told, "
         "extract(epoch from clock_timestamp())::float8 "
         "from hpsearch.studies s left join hpsearch.leases l on l.id = s.leader where s.name = %s",
         (study,),
@@ -54,18 +61,24 @@ class Succession:
         study: its name.
         lease: of this driver.
         lease_sec: the time of every lease.
+
+    Attributes:
+        joined: whether this driver leads after another one that was seen alive.
     """
 
     def __init__(self, database: Database, study: str, lease: Lease, lease_sec: float) -> None:
         self._database, self._study, self._lease = database, study, lease
         self._lease_sec = lease_sec
         self._watched: dict[int, Watched] = {}
-        self._followed = False
+        self._followed = self.joined = False
 
     def look(self) -> "Standing | Leading":
         """Return how the study stands, or the lead, where nobody has it or the lease of whoever had it is over.
 
         A study that has come to its end under a driver that this one followed is not led again.
+
+        Raises:
+            ConfigError: a driver leads that lives and trains with other versions than this one.
         """
         found = self._database.run(lambda cursor: standing(cursor, self._study))
         if found.ended and self._followed:
@@ -74,10 +87,21 @@ class Succession:
             self._followed = True
             watched = self._watched.setdefault(found.leader, Watched(self._lease_sec))
             if not watched.is_over(found.renewals, found.now):
+                if watched.renewed and (unlike := self.unlike(found)):
+                    raise ConfigError(
+                        f"{found.holder}, which leads study '{self._study}', has {unlike}: use the same environment on "
+                        "every machine, or results differ"
+                    )
                 return found
         if self._database.run(lambda cursor: self._lead(cursor, found)):
+            was_there = any(watched.renewed for watched in self._watched.values())
+            self.joined = was_there or (found.leader is None and self._followed)
             return Leading(self._database, self._study, self._lease.id, found.term + 1)
         return found
+
+    def unlike(self, found: Standing) -> str:
+        """Return what whoever leads trains with of another version, as a text; empty where nothing is."""
+        return self._lease.about.unlike(Facts(found.holder, json.loads(found.versions)))
 
     def _lead(self, cursor: Cursor, found: Standing) -> bool:
         """Take the place of the one that was seen, unless another driver was faster, or it has renewed its lease."""

@@ -1,5 +1,6 @@
 """Leases: who works on a study, for as long as it says so again and again."""
 
+import json
 import os
 import socket
 import threading
@@ -7,6 +8,7 @@ from collections.abc import Callable
 
 from hpsearch.base.errors import StorageError
 from hpsearch.base.threads import start_thread
+from hpsearch.launch.versions import Facts, facts
 from hpsearch.search.shared.database import Cursor, Database
 
 RENEWALS = 4
@@ -21,10 +23,14 @@ class Watched:
 
     Args:
         lease_sec: the time of a lease.
+
+    Attributes:
+        renewed: whether it was seen that somebody renewed it.
     """
 
     def __init__(self, lease_sec: float) -> None:
         self._lease_sec = lease_sec
+        self.renewed = False
         self._renewals: int | None = None
         self._since = self._looked = 0.0
 
@@ -36,6 +42,7 @@ class Watched:
             now: seconds, of the database's clock.
         """
         was_away = not 0 <= now - self._looked <= self._lease_sec / 2
+        self.renewed = self.renewed or renewals > (renewals if self._renewals is None else self._renewals)
         if renewals != self._renewals or was_away:
             self._renewals, self._since = renewals, now
         self._looked = now
@@ -51,18 +58,23 @@ class Lease:
         slots: trials that this driver trains at once.
         lease_sec: its time.
         wait_sec: how long a lost connection is waited for.
+        about: who this driver is, and what it trains with; None: as it is.
 
     Attributes:
         id: its number.
+        about: the same.
         lost: whether another driver has ended it: what this one trains was given to others.
     """
 
-    def __init__(self, url: str, study: str, slots: int, lease_sec: float, wait_sec: float) -> None:
+    def __init__(
+        self, url: str, study: str, slots: int, lease_sec: float, wait_sec: float, about: Facts | None = None
+    ) -> None:
         self._database, self._study = Database(url, wait_sec=wait_sec), study
         self._lease_sec = lease_sec
+        self.about = about or facts(holder())
         self._over = threading.Event()
         self.lost = False
-        self.id = self._database.run(lambda cursor: _taken(cursor, study, slots))
+        self.id = self._database.run(lambda cursor: _taken(cursor, study, slots, self.about))
         self._thread = start_thread(self._renew, name="lease")
 
     def _renew(self) -> None:
@@ -90,10 +102,11 @@ class Lease:
         self._database.close()
 
 
-def _taken(cursor: Cursor, study: str, slots: int) -> int:
+def _taken(cursor: Cursor, study: str, slots: int, about: Facts) -> int:
     cursor.execute("insert into hpsearch.studies (name) values (%s) on conflict do nothing", (study,))
     cursor.execute(
-        "insert into hpsearch.leases (study, holder, slots) values (%s, %s, %s) returning id", (study, holder(), slots)
+        "insert into hpsearch.leases (study, holder, slots, versions) values (%s, %s, %s, %s) returning id",
+        (study, about.node, slots, json.dumps(about.versions)),
     )
     (number,) = cursor.fetchone() or (0,)
     return int(number)

@@ -7,7 +7,7 @@ from hpsearch.base.errors import StorageError
 if TYPE_CHECKING:
     from psycopg import Cursor
 
-NUMBER = 1
+NUMBER = 2
 """The format of the tables: another one is neither read nor written."""
 _TABLES = """
 create schema hpsearch;
@@ -16,6 +16,7 @@ create table hpsearch.studies (
     name text primary key,
     term bigint not null default 0,          -- the fencing number: one more with each driver that begins to lead
     leader bigint,                           -- its lease; null: nobody leads
+    begun bigint not null default 0,         -- the term in which what the study is was last written down
     ended boolean not null default false,    -- its search is over and reported
     told text not null default ''            -- by whom, and where
 );
@@ -24,6 +25,7 @@ create table hpsearch.leases (
     study text not null references hpsearch.studies on delete cascade,
     holder text not null,
     slots int not null,
+    versions text not null,                  -- JSON of what trains there: every driver has the same
     renewals bigint not null default 0
 );
 create index on hpsearch.leases (study);

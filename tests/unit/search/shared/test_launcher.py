@@ -155,3 +155,13 @@ def test_a_report_is_heard_once_while_its_trial_goes_on(team):
     assert team.launcher.poll(0.0) == []
     assert team.rows("select 1 from hpsearch.messages") == []
     assert len(claims(team)) == 1
+
+
+def test_a_driver_with_other_versions_is_handed_nothing(team):
+    team.do("update hpsearch.leases set versions = '{}' where id = %s", team.other.id)
+    launcher = team.launched()
+    assert (launcher.slots, launcher.free()) == (1, (0,))
+    team.do("delete from hpsearch.leases where id = %s", team.other.id)
+    launcher._looked_at = -1e9
+    launcher.poll(0.0)
+    assert "gone" not in " ".join(team.said[1:])

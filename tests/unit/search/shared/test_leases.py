@@ -1,5 +1,9 @@
+import time
+
 import pytest
 
+from hpsearch.base.errors import ConfigError
+from hpsearch.launch.versions import Facts, facts
 from hpsearch.search.shared.database import Database
 from hpsearch.search.shared.leading import Leading, Succession
 from hpsearch.search.shared.leases import Lease, Watched
@@ -95,3 +99,46 @@ def test_a_driver_that_renews_at_the_last_moment_is_not_replaced(opened, leases)
     found = second.look()
     opened().run(lambda cursor: cursor.execute("update hpsearch.leases set renewals = renewals + 1"))
     assert not opened().run(lambda cursor: second._lead(cursor, found))
+
+
+@pytest.fixture
+def stranger(opened):
+    """The lease of a driver that trains with another torch."""
+    opened()
+    versions = {**facts("").versions, "torch": "1.0"}
+    made = Lease(opened().url, "s", 2, 2.0, 60.0, Facts("process 7 on elsewhere", versions))
+    yield made
+    made.close(opened().run)
+
+
+def test_a_driver_with_other_versions_is_refused_once_it_sees_that_the_one_that_leads_lives(opened, leases, stranger):
+    first, other = turns(opened, [leases[0], stranger])
+    first.look()
+    found = other.look()
+    assert other.unlike(found).startswith("torch ")
+    opened().run(lambda cursor: cursor.execute("update hpsearch.leases set renewals = renewals + 1"))
+    with pytest.raises(ConfigError, match=r"which leads study 's', has torch \S+ \(here 1.0\): use the same environment"):
+        other.look()
+
+
+def test_one_with_other_versions_takes_the_place_of_one_that_is_gone(opened, stranger):
+    opened()
+    gone = Lease(opened().url, "s", 1, 3600.0, 60.0)  # never renewed
+    turns(opened, [gone])[0].look()
+    other = Succession(opened(), "s", stranger, 0.2)
+    found = other.look()
+    while not isinstance(found, Leading):
+        time.sleep(0.05)
+        found = other.look()
+    assert not other.joined, "it was dead before: study.restart=true starts again"
+    gone.close(opened().run)
+
+
+def test_whoever_leads_after_one_that_lived_starts_nothing_again(opened, leases):
+    first, second = turns(opened, leases)
+    led = first.look()
+    assert not first.joined
+    second.look()
+    led.leave()
+    assert isinstance(second.look(), Leading)
+    assert second.joined
