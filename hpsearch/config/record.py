@@ -134,6 +134,17 @@ def own_again(words: Sequence[str], given: Sequence[str], config_dirs: Sequence[
     return kept
 
 
+def check_words(words: Iterable[str], plugins: Sequence[str]) -> None:
+    """Refuse words of a record that name a program, an address, a value of the environment, a package or a folder.
+
+    Args:
+        words: overrides.
+        plugins: packages that the command line or a folder of one's own configuration names.
+    """
+    for text in words:
+        _check_word(text, keys_of(text), plugins)
+
+
 def _check_word(text: str, keys: Sequence[str], plugins: Sequence[str]) -> None:
     word = None if keys[0] in BLOCKS else parse_word(text)
     is_program = word is not None and (word.key, word.value) == ("trainer", "command")

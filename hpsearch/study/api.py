@@ -24,9 +24,10 @@ from hpsearch.study.arguments import (
 from hpsearch.study.existing import damage
 from hpsearch.study.outcome import StudyOutcome
 from hpsearch.study.programs import program_name, program_words
-from hpsearch.study.recipe import RecipeOutcome, run_recipe
+from hpsearch.study.recipe import RecipeOutcome
 from hpsearch.study.run_stages import stage_views
-from hpsearch.study.shared import check_store, search_of
+from hpsearch.study.shared_recipe import recipe_of
+from hpsearch.study.shared_search import search_of
 from hpsearch.study.single import ReplayOutcome
 from hpsearch.study.single import replay as train_again
 from hpsearch.study.tables import ablation_tables, compared_table, is_ablation, table_of, trials_of
@@ -75,8 +76,7 @@ def run_composed(composition: Composition, observer: Observer | None = None) -> 
     """Run the study that words were composed to; see `run_study`."""
     with shown(observer) as display:
         if composition.config["stages"]:
-            check_store(composition)
-            return run_recipe(composition, display)
+            return recipe_of(composition, display)
         return search_of(composition, display)
 
 

@@ -1,24 +1,22 @@
 """The recipe from its first stage to its last, and what is left of it: its record, its studies, its report."""
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from hpsearch.base.clock import time_of_day
 from hpsearch.base.commands import command
-from hpsearch.base.errors import ConfigError, DamageError, StorageError
-from hpsearch.base.keys import ARMS, TUNE
+from hpsearch.base.errors import ConfigError, StorageError
+from hpsearch.base.keys import ARMS
 from hpsearch.base.observer import Observer
-from hpsearch.base.types import TrialState, TrialTable
+from hpsearch.base.types import TrialState
 from hpsearch.base.words import count
 from hpsearch.config.build import build
 from hpsearch.config.compose import Composition
 from hpsearch.config.groups import describe_groups
-from hpsearch.launch.base import Launcher
-from hpsearch.reports.ablation.arms import with_arms
 from hpsearch.reports.ablation.numbers import Ablation, ablation_of
 from hpsearch.reports.ablation.sentences import caveats
 from hpsearch.search.space import Space
@@ -31,20 +29,17 @@ from hpsearch.study.folder import folder_lock, folder_of
 from hpsearch.study.fuse import check_fuse
 from hpsearch.study.origins import Origins
 from hpsearch.study.recipe_checks import check_code, check_words, look
+from hpsearch.study.recipe_context import KeepStage, RecipeContext
 from hpsearch.study.run_stages import from_dict, run_stages, stage_views, stops, to_dict
-from hpsearch.study.search import run_one_search
 from hpsearch.study.session import StudySession
-from hpsearch.study.specs import tracking_uri, with_source
 from hpsearch.study.stages.base import Finding, Stage, Verdict, check_stages
-from hpsearch.study.tables import ablation_tables, table_of, with_runs
+from hpsearch.study.tables import ablation_tables, with_runs
 from hpsearch.study.unchanged import is_whole, stamp
 from hpsearch.study.writing import report_files
 from hpsearch.tracking.damage import is_incomplete
 from hpsearch.tracking.events import CODE, read_study
 from hpsearch.tracking.mlflow import sync
 from hpsearch.tracking.record import Record
-from hpsearch.trial.build import objective_of
-from hpsearch.trial.measure import measure
 
 GATE_FAILED = 3
 
@@ -93,95 +88,16 @@ class RecipeOutcome:
         return () if self.ablation is None else caveats(self.ablation)
 
 
-class RecipeContext:
-    """What the stages of one recipe are given; see `hpsearch.study.stages.base.Context`.
+class RecipePlan(NamedTuple):
+    """What a recipe does.
 
-    Args:
-        composition: the configuration of the recipe.
-        launcher: with workers that are there already.
-        observer: shows progress.
-        recipe: its name and uid, which its searches record.
+    Attributes:
+        stages: by name, in order.
         factorial: what an ablation compares; None in a recipe that is none.
     """
 
-    def __init__(
-        self,
-        composition: Composition,
-        launcher: Launcher,
-        observer: Observer,
-        recipe: Mapping[str, str],
-        factorial: Factorial | None,
-    ) -> None:
-        config = composition.config
-        self.objective = objective_of(config)
-        self.space: Mapping[str, str] = {name: str(text) for name, text in composition.space.items()}
-        self.handed: Mapping[str, Any] = {}
-        self.factorial = factorial
-        self.found: Ablation | None = None
-        self.composition = composition
-        self._launcher = launcher
-        self.observer = observer
-        self._recipe = recipe
-        self._tables: dict[str, TrialTable] = {}
-
-    def config(self, params: Mapping[str, Any] | None = None, seed: int | None = None) -> Mapping[str, Any]:
-        """Return the resolved configuration of one trial."""
-        seed = self.composition.config["seed"] if seed is None else seed
-        return self.composition.trial(params or {}, seed).config
-
-    def measure(self, name: str, config: Mapping[str, Any], **options: Any) -> Any:
-        """Return a measurement of a trial, made in a worker."""
-        located = with_source(config, tracking_uri(self.composition))
-        return self._launcher.call(partial(measure, name, located, **options))
-
-    def search(self, stage: str, words: Sequence[str], space: Mapping[str, str]) -> TrialTable:
-        """Run the study of a stage on the recipe's workers, and return it.
-
-        Args:
-            stage: its name.
-            words: Hydra overrides.
-            space: expressions by flat name, in place of the recipe's.
-
-        Returns:
-            The study.
-
-        Raises:
-            KeyboardInterrupt: it was interrupted, and the recipe with it.
-        """
-        name = f"{self._recipe['name']}.{stage}"
-        allowed = self.composition.config["study"]["code"]
-        given = [
-            f"study.name={name}",
-            "study.confirm=0",
-            *self._restart(name),
-            *([f"study.code={allowed}"] if allowed else ()),
-        ]
-        composition = self.composition.of_stage([*words, *given], space)
-        outcome, table = run_one_search(composition, self.observer, self._launcher, self._recipe)
-        if outcome.interrupted:
-            raise KeyboardInterrupt
-        self._tables[stage] = table
-        return table
-
-    def _restart(self, name: str) -> list[str]:
-        """Return the word that starts a stage's study over, where it belongs to an earlier recipe of this name."""
-        try:
-            study = read_study(folder_of(name))
-        except DamageError:  # mended when the stage goes on
-            return []
-        return ["study.restart=true"] if "created" in study and study.get("within") != self._recipe else []
-
-    def ablation(self, arms: TrialTable) -> Ablation:
-        """Compute what an ablation found; the report is made of it too."""
-        tuning = None
-        if self.factorial is not None and self.factorial.retuned:
-            tuning = self._tables.get(TUNE) or table_of(f"{self._recipe['name']}.{TUNE}")
-        self.found = ablation_of(with_arms(arms), tuning)
-        return self.found
-
-    def line(self, text: str) -> None:
-        """Show one line."""
-        self.observer.line(text)
+    stages: Mapping[str, Stage]
+    factorial: Factorial | None
 
 
 def run_recipe(composition: Composition, observer: Observer) -> RecipeOutcome:
@@ -195,37 +111,74 @@ def run_recipe(composition: Composition, observer: Observer) -> RecipeOutcome:
         What was found.
     """
     began = time.monotonic()
-    stages, factorial = _plan(composition)
+    plan = plan_recipe(composition)
     with StudySession(composition, observer) as session:
         if session.is_new:
             session.workers.start(composition.config)
             session.say_notes(look(composition, session.workers))
         session.claim(composition.space)
-        origins, before = Origins(), _findings(read_study(session.folder), stages)
-        goes_on, config = before.keys() < stages.keys(), composition.trial({}, composition.config["seed"]).config
-        if goes_on:
-            session.workers.start(composition.config)
-            origins.data.learn(session.workers.files(config))
-        refuse_other_data(origins.data, session, goes_on)
-        again = look_again(origins.code, session, stages, goes_on)
-        again |= {name for name in before if is_incomplete(folder_of(f"{session.folder.name}.{name}"))}
-        session.open(composition.space, recipe=list(composition.config["stages"]))
-        study = read_study(session.folder)
-        done = {name: finding for name, finding in _findings(study, stages).items() if name not in again}
-        if done.keys() < stages.keys():
-            session.workers.start(composition.config)
-        recipe = {"name": session.folder.name, "uid": study["uid"]}
-        context = RecipeContext(composition, session.workers.launcher, observer, recipe, factorial)
-        digests = {
-            CODE: origins.code.recorded(config, session.record),
-            OF_DATA: origins.data.recorded(config, session.record),
-        }
-        findings = run_stages(stages, done, context, partial(_write, session.record, digests))
-        session.workers.stop()
-        _mend_reports(session.folder, done)
-        failed = next((name for name, finding in findings.items() if stops(stages[name], finding)), None)
-        outcome = _report(context, _conclude(session, findings, failed, began), session.record)
-        return replace(outcome, notes=session.finish(outcome))
+        return go_on(session, plan, began)
+
+
+def go_on(session: StudySession, plan: RecipePlan, began: float, keep: KeepStage | None = None) -> RecipeOutcome:
+    """Run a recipe from wherever it stands to its end, or to the gate that fails, and report it.
+
+    Args:
+        session: has claimed it.
+        plan: of it.
+        began: when this run of it did.
+        keep: says where the studies of its stages are kept; None: in their folders.
+
+    Returns:
+        What was found.
+    """
+    composition, stages = session.composition, plan.stages
+    origins, before = Origins(), _findings(read_study(session.folder), stages)
+    goes_on, config = before.keys() < stages.keys(), composition.trial({}, composition.config["seed"]).config
+    if goes_on:
+        session.workers.start(composition.config)
+        origins.data.learn(session.workers.files(config))
+    refuse_other_data(origins.data, session, goes_on)
+    again = look_again(origins.code, session, stages, goes_on)
+    again |= {name for name in before if is_incomplete(folder_of(f"{session.folder.name}.{name}"))}
+    session.open(composition.space, recipe=list(composition.config["stages"]))
+    study = read_study(session.folder)
+    done = {name: finding for name, finding in _findings(study, stages).items() if name not in again}
+    if done.keys() < stages.keys():
+        session.workers.start(composition.config)
+    recipe = {"name": session.folder.name, "uid": study["uid"]}
+    context = RecipeContext(composition, session.workers.launcher, session.observer, recipe, plan.factorial, keep)
+    digests = {
+        CODE: origins.code.recorded(config, session.record),
+        OF_DATA: origins.data.recorded(config, session.record),
+    }
+    findings = run_stages(stages, done, context, partial(_write, session.record, digests))
+    session.workers.stop()
+    _mend_reports(session.folder, done)
+    outcome = _report(context, _conclude(session, findings, _stopped_at(stages, findings), began), session.record)
+    return replace(outcome, notes=session.finish(outcome))
+
+
+def _stopped_at(stages: Mapping[str, Stage], findings: Mapping[str, Finding]) -> str | None:
+    """Return the stage that stopped a recipe, None when it went to its end."""
+    return next((name for name, finding in findings.items() if stops(stages[name], finding)), None)
+
+
+def recorded_outcome(session: StudySession, plan: RecipePlan, began: float, note: str) -> RecipeOutcome:
+    """Return what a recipe has come to that another driver has led to its end.
+
+    Args:
+        session: of this command, with the record of it.
+        plan: of it.
+        began: when this run of the command did.
+        note: what the user should know.
+    """
+    study = read_study(session.folder)
+    findings = {name: from_dict(fields) for name, fields in study.get("stages", {}).items()}
+    failed = _stopped_at(plan.stages, findings)
+    outcome = _outcome(session, findings, failed, began)
+    known = None if failed or ARMS not in findings else ablation_of(*ablation_tables(session.folder.name))
+    return replace(outcome, ablation=known, notes=(note,))
 
 
 def _findings(study: Mapping[str, Any], stages: Mapping[str, Stage]) -> dict[str, Finding]:
@@ -242,8 +195,15 @@ def _mend_reports(folder: Path, names: Iterable[str]) -> None:
             rebuild_report(stage.name)
 
 
-def _plan(composition: Composition) -> tuple[dict[str, Stage], Factorial | None]:
-    """Return the stages of a recipe and the design of an ablation, checked."""
+def plan_recipe(composition: Composition) -> RecipePlan:
+    """Return the stages of a recipe and the design of an ablation, checked.
+
+    Args:
+        composition: its configuration.
+
+    Raises:
+        ConfigError: something of it cannot be done.
+    """
     if composition.study_option is None:
         raise ConfigError("stage: stages belong to a study: add +study=recipe")
     config = composition.config
@@ -262,28 +222,32 @@ def _plan(composition: Composition) -> tuple[dict[str, Stage], Factorial | None]
     check_code(composition, stages, factorial)
     check_fuse(composition)
     composition.check_space(Space.parse(composition.space, composition.where).ends())
-    return stages, factorial
+    return RecipePlan(stages, factorial)
 
 
 def _conclude(
     session: StudySession, findings: Mapping[str, Finding], failed: str | None, began: float
 ) -> RecipeOutcome:
     """Record what was found."""
-    answer = conclusion(findings, failed)
-    winner = findings["confirm"].handed.get("winner") if "confirm" in findings else None
-    replay = None if winner is None else _command(session.composition, winner)
+    outcome = _outcome(session, findings, failed, began)
     best = next((finding.handed["best_arm"] for finding in findings.values() if "best_arm" in finding.handed), None)
     if best is not None:
         session.record.study("best", time_of_day(), **best)
-    session.conclude(TrialState.COMPLETE, answer=answer, why=_why_ended(findings, failed), replay=replay)
+    why = _why_ended(findings, failed)
+    session.conclude(TrialState.COMPLETE, answer=outcome.answer, why=why, replay=outcome.replay_command)
+    return outcome
+
+
+def _outcome(session: StudySession, findings: Mapping[str, Finding], failed: str | None, began: float) -> RecipeOutcome:
+    winner = findings["confirm"].handed.get("winner") if "confirm" in findings else None
     return RecipeOutcome(
         name=session.folder.name,
         folder=session.folder,
         findings=findings,
         failed=failed,
-        answer=answer,
+        answer=conclusion(findings, failed),
         winner=winner,
-        replay_command=replay,
+        replay_command=None if winner is None else _command(session.composition, winner),
         report=None,
         ui_command=session.ui_command(),
         elapsed_sec=time.monotonic() - began,

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,7 +33,7 @@ from hpsearch.study.origins import Origins
 from hpsearch.study.outcome import StudyOutcome, outcome_of, rivals_in
 from hpsearch.study.plan import Search, plan_search
 from hpsearch.study.prior import load_prior
-from hpsearch.study.session import StudySession
+from hpsearch.study.session import Home, StudySession
 from hpsearch.study.specs import make_spec
 from hpsearch.study.unchanged import is_whole, stamp
 from hpsearch.study.writing import STAGE_WRITERS, WRITERS, report_files, write_search_report
@@ -44,11 +44,25 @@ if TYPE_CHECKING:
     pass
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Where a study is kept that several drivers work on.
+
+    Attributes:
+        store: its points.
+        home: its folder.
+    """
+
+    store: Store
+    home: Home
+
+
 def run_one_search(
     composition: Composition,
     observer: Observer,
     launcher: Launcher | None = None,
     within: Mapping[str, str] | None = None,
+    kept: Kept | None = None,
 ) -> tuple[StudyOutcome, TrialTable]:
     """Run one search from wherever it stands to its end, and report it.
 
@@ -57,6 +71,7 @@ def run_one_search(
         observer: shows progress.
         launcher: with workers that are there already; they stay.
         within: name and uid of the recipe that it is a stage of.
+        kept: where its points and its folder are; None: as its configuration says.
 
     Returns:
         The result, and the trials that it is read from.
@@ -64,11 +79,13 @@ def run_one_search(
     began = time.monotonic()
     search = plan_search(composition, tests=within is not None)
     check_fuse(composition)
-    store: Store = build("storage", composition.config["storage"], composition.config["plugins"])
+    config = composition.config
+    store: Store = kept.store if kept else build("storage", config["storage"], config["plugins"])
     with StudySession(composition, observer, launcher, restart=not store.persistent) as session:
+        session.home = kept.home if kept else None
         for key in composition.fixed if within is None else ():
             observer.line(f"{key} is fixed on the command line and not searched")
-        is_new, prior, grows = session.is_new, search.prior, composition.config["study"]["grow"] is not None
+        is_new, prior, grows = session.is_new, search.prior, config["study"]["grow"] is not None
         if grows:
             check_study(composition, store)
         told = load_prior(prior, search.space, search.objective) if is_new and prior else None
@@ -77,7 +94,7 @@ def run_one_search(
             checked = session.check(search.representatives(), within is not None)
             origins.data.learn(checked.states)
         session.claim(
-            search.space.to_dict(), partial(_check_growth, search, store, session.folder, origins) if grows else None
+            search.space.to_dict(), partial(refuse_growth, search, store, session.folder, origins) if grows else None
         )
         changes = changes_since(search, store, session, origins)
         session.open(search.space.to_dict(), **open_fields(search, within))
@@ -99,8 +116,15 @@ def run_one_search(
         return conclude(session, outcome, began, trained=todo, stage=within is not None)
 
 
-def _check_growth(search: Search, store: Store, folder: Path, origins: Origins) -> None:
-    """Refuse a space that a study cannot go on in, and to go on beside trials of other code or data."""
+def refuse_growth(search: Search, store: Store, folder: Path, origins: Origins) -> None:
+    """Refuse a space that a study cannot go on in, and to go on beside trials of other code or data.
+
+    Args:
+        search: in that space.
+        store: where the study's points are kept.
+        folder: of the study, whose lock is held.
+        origins: code and data, as they are here.
+    """
     check_growth(search, store, folder)
     for changes in origins.changes(folder):
         changes.refuse(search.composition.config["study"]["code"])

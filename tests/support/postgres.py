@@ -122,6 +122,16 @@ def search_words(url, *words, function="sleeping", points=12, sampler="random", 
     ]
 
 
+def ablation_words(url, *words):
+    """The words of an ablation over a function of `tests.support.shared_trials`: six trials that tune, four of arms."""
+    left_out = ("space.", "pruner", "sampler", "budget", "study.seeds", "study.confirm")
+    known = [word for word in search_words(url, *words, function="arm") if not word.startswith(left_out)]
+    return [
+        *(*known, "stage=[tune,arms]", "space.args.kind=choice(0, 1)", "nuisance.args.x=interval(0, 2)"),
+        *("ablation.nuisance=retuned", "ablation.points=3", "ablation.seeds=1", "study.seeds=2"),
+    ]
+
+
 def wait_for(condition, within_sec=120.0, said=lambda: ""):
     """Wait until a condition holds."""
     until = time.monotonic() + within_sec

@@ -35,6 +35,11 @@ class FolderCopy:
         self._leading, self._study, self._folder = leading, leading.study, folder
         self._sizes: dict[str, int] = {}
 
+    @property
+    def is_kept(self) -> bool:
+        """Whether the database holds anything of the study."""
+        return bool(self._leading.run(partial(is_kept, study=self._study)))
+
     def pull(self) -> None:
         """Bring the folder to what the database holds; a study that is here alone goes there, another is refused."""
         held = self._leading.run(partial(lines_of, study=self._study))
@@ -60,7 +65,7 @@ class FolderCopy:
         description = self._folder / DESCRIPTION
         if description.is_file():
             self._leading.run(partial(trial_files.put, study=self._study, file=DESCRIPTION, content=description))
-        self._leading.later("update hpsearch.studies set begun = term where name = %s", self._study)
+        self._leading.later("update hpsearch.studies set begun = term where name = %s", self._leading.team)
         self.push([*(f"events/{path.name}" for path in (self._folder / "events").glob("*.jsonl")), JOURNAL_NAME])
 
     def push(self, files: Iterable[str]) -> None:
@@ -97,6 +102,12 @@ class FolderCopy:
     def fetch_trial(self, stem: str) -> None:
         """Bring the files of a trial here."""
         self._leading.run(partial(trial_files.fetch, study=self._study, under=f"{TRIALS}/{stem}", folder=self._folder))
+
+
+def is_kept(cursor: Cursor, study: str) -> bool:
+    """Return whether there is a record of a study."""
+    cursor.execute("select exists (select from hpsearch.lines where study = %s)", (study,))
+    return bool(cursor.fetchone() == (True,))
 
 
 def lines_of(cursor: Cursor, study: str) -> dict[str, bytes]:

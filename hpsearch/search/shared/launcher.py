@@ -7,10 +7,11 @@ from functools import partial
 from typing import Any
 
 from hpsearch.base.types import Decision, Execute, Given, TrialId, TrialResult, TrialSpec, TrialState
-from hpsearch.launch.base import Died, Ended, Launcher, LauncherEvent
+from hpsearch.launch.base import Died, Ended, LauncherEvent
 from hpsearch.search.shared.database import Cursor
 from hpsearch.search.shared.leading import Leading
 from hpsearch.search.shared.leases import Watched
+from hpsearch.search.shared.member import OwnWorkers
 from hpsearch.search.shared.wire import KILL, Told, event_from, spec_text, told_text, trial_of
 
 LOOK_SEC = 0.02
@@ -45,7 +46,7 @@ class SharedLauncher:
 
     Args:
         leading: what this driver writes with.
-        local: the launcher of this driver, which its own trials run in too.
+        own: the workers of this driver, which train too.
         lease_sec: the time of every lease.
         fetch: brings the files of a trial here.
         line: is told of drivers that come and go.
@@ -60,14 +61,14 @@ class SharedLauncher:
     def __init__(
         self,
         leading: Leading,
-        local: Launcher,
+        own: OwnWorkers,
         lease_sec: float,
         fetch: Callable[[str], None],
         line: Callable[[str], None],
         check: Callable[[], None] = lambda: None,
     ) -> None:
-        self.retries, self.grace_sec = local.retries, local.grace_sec
-        self._leading, self._local, self._fetch, self._line, self._check = leading, local, fetch, line, check
+        self.retries, self.grace_sec = own.retries, own.grace_sec
+        self._leading, self._own, self._fetch, self._line, self._check = leading, own, fetch, line, check
         self._lease_sec = lease_sec
         self._drivers: dict[int, _Driver] = {}
         self._claims: dict[TrialId, _Claim] = {}
@@ -76,7 +77,23 @@ class SharedLauncher:
         self._told = 0
         self._looked_at = -lease_sec
         self._look_for_drivers()
-        for stem, lease, attempt, place in leading.run(self._held):
+        self._find_claims()
+
+    def turn_to(self, leading: Leading, fetch: Callable[[str], None]) -> None:
+        """Hand out the trials of another study to the same drivers, a stage of theirs; the last one has ended.
+
+        Args:
+            leading: writes it.
+            fetch: brings the files of a trial of it here.
+        """
+        self._leading.commit()
+        self._leading, self._fetch = leading, fetch
+        self._claims.clear()
+        self._read.clear()
+        self._find_claims()
+
+    def _find_claims(self) -> None:
+        for stem, lease, attempt, place in self._leading.run(self._held):
             self._claims[trial_of(stem)] = _Claim(lease, self._slot(lease, place), attempt)
 
     @property
@@ -108,7 +125,7 @@ class SharedLauncher:
         Returns:
             What it returns.
         """
-        return self._local.call(function, *args, within_sec=within_sec)
+        return self._own.call(function, *args, within_sec=within_sec)
 
     def free(self) -> tuple[int, ...]:
         """Return the slots that can take a trial: the first one of every driver, then the second ones."""
@@ -251,13 +268,13 @@ class SharedLauncher:
         cursor.execute(
             "select id, holder, versions, slots, renewals, extract(epoch from clock_timestamp())::float8 "
             "from hpsearch.leases where study = %s order by id",
-            (self._leading.study,),
+            (self._leading.team,),
         )
         return list(cursor.fetchall())
 
     def stop(self, now: bool = False) -> None:
         """End the workers of this driver."""
-        self._local.stop(now)
+        self._own.stop(now)
 
 
 def _end(cursor: Cursor, lease: int, renewals: int) -> None:

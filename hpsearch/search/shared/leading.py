@@ -1,7 +1,7 @@
 """Who leads a study, and what only that driver writes."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -127,20 +127,48 @@ class Leading:
 
     Args:
         database: of the thread that writes.
-        study: its name.
+        team: the study that drivers have joined.
         lease: of this driver.
         term: the fencing number.
+        study: what is written: that study, or a stage of it, which is a study of its own.
 
     Attributes:
         database: the same.
-        study: the same.
+        team: the same.
         lease: the same.
         term: the same.
+        study: its name.
     """
 
-    def __init__(self, database: Database, study: str, lease: int, term: int) -> None:
-        self.database, self.study, self.lease, self.term = database, study, lease, term
+    def __init__(self, database: Database, team: str, lease: int, term: int, study: str = "") -> None:
+        self.database, self.team, self.lease, self.term = database, team, lease, term
+        self.study = study or team
         self._due: list[tuple[str, tuple[Any, ...]]] = []
+
+    def of_stage(self, study: str, words: Sequence[str], space: Mapping[str, str]) -> "Leading":
+        """Begin a stage, and say to the other drivers what it is.
+
+        Args:
+            study: name of its study.
+            words: that its recipe gives it.
+            space: expressions by flat name.
+
+        Returns:
+            What writes it.
+        """
+        text = json.dumps({"words": list(words), "space": dict(space)})
+        self.run(
+            lambda cursor: cursor.execute(
+                "insert into hpsearch.studies (name, stage) values (%s, %s) "
+                "on conflict (name) do update set stage = excluded.stage",
+                (study, text),
+            )
+        )
+        return self.of(study)
+
+    def of(self, study: str) -> "Leading":
+        """Return what writes another study, one of a stage."""
+        return Leading(self.database, self.team, self.lease, self.term, study)
 
     def later(self, statement: str, *values: Any) -> None:
         """Execute a statement with the next commit: one that changes nothing when it is executed again."""
@@ -166,11 +194,11 @@ class Leading:
         def fenced(cursor: Cursor) -> Any:
             cursor.execute(
                 "select leader = %s and term = %s from hpsearch.studies where name = %s for share",
-                (self.lease, self.term, self.study),
+                (self.lease, self.term, self.team),
             )
             if cursor.fetchone() != (True,):
                 raise StorageError(
-                    f"another driver leads study '{self.study}' since this one did not answer: nothing more is written "
+                    f"another driver leads study '{self.team}' since this one did not answer: nothing more is written "
                     "here; run the same command again to work with it"
                 )
             return work(cursor)
@@ -187,6 +215,13 @@ class Leading:
         self.database.run(
             lambda cursor: cursor.execute(
                 "update hpsearch.studies set leader = null, ended = %s, told = %s where name = %s and term = %s",
-                (told is not None, told or "", self.study, self.term),
+                (told is not None, told or "", self.team, self.term),
             )
         )
+
+
+def stage_text(cursor: Cursor, study: str) -> str:
+    """Return what a stage is, as `Leading.of_stage` wrote it; empty where a study is none."""
+    cursor.execute("select stage from hpsearch.studies where name = %s", (study,))
+    (text,) = cursor.fetchone() or ("",)
+    return str(text)

@@ -2,12 +2,16 @@
 
 import shutil
 import threading
+from collections import deque
 from collections.abc import Callable
+from concurrent.futures import Future, wait
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any, NamedTuple
 
-from hpsearch.base.errors import HpsearchError
+from hpsearch.base.errors import HpsearchError, StorageError
 from hpsearch.base.threads import start_thread
 from hpsearch.base.types import Decision, MakeSpec, TrialId, TrialResult, TrialSpec, TrialState
 from hpsearch.launch.base import Died, Ended, Launcher, LauncherEvent
@@ -22,6 +26,24 @@ DRIVERS = "drivers"
 POLL_SEC = 0.02
 SETTLE_SEC = 10.0
 """How long a driver that leaves waits until it is heard that it gave its trials back."""
+ANSWER_SEC = 0.1
+"""How often whoever waits for a call looks whether this part has ended."""
+
+
+class _Attempt(NamedTuple):
+    """One attempt of a trial, of a study that is the drivers' own or a stage of it."""
+
+    study: str
+    trial: TrialId
+    number: int
+
+
+class _Claim(NamedTuple):
+    """A trial that is handed out to this driver, for a slot."""
+
+    attempt: _Attempt
+    slot: int
+    spec: str
 
 
 class Member:
@@ -35,7 +57,7 @@ class Member:
         study: its name.
         lease: of this driver.
         launcher: with workers that have started; nobody else uses it until this is stopped.
-        make_spec: (point, params, seed, fold) -> TrialSpec.
+        specs: of a study, that one or a stage of it: (point, params, seed, fold) -> TrialSpec.
         folder: of the study here.
         check: refuses a trial that cannot be trained here.
         arrived: is told of the folder of a trial whose files were brought here.
@@ -51,23 +73,24 @@ class Member:
         study: str,
         lease: Lease,
         launcher: Launcher,
-        make_spec: MakeSpec,
+        specs: Callable[[str], MakeSpec],
         folder: Path,
         check: Callable[[TrialSpec], None] = lambda _: None,
         arrived: Callable[[Path], None] = lambda _: None,
     ) -> None:
         self._database, self._study, self._lease = database, study, lease
-        self._launcher, self._make_spec = launcher, make_spec
+        self._launcher, self._specs = launcher, specs
         self._check, self._arrived = check, arrived
         self._own = folder / DRIVERS / str(lease.id)
         self._remove_left(database, folder / DRIVERS)
-        self._running: dict[TrialId, int] = {}
-        self._taken: set[tuple[TrialId, int]] = set()
+        self._running: dict[TrialId, _Attempt] = {}
+        self._taken: set[_Attempt] = set()
         self._revoked: set[TrialId] = set()
         self._pausing: set[TrialId] = set()
         self._asked_to_leave: set[TrialId] = set()
         self._early: dict[TrialId, list[Told]] = {}
-        self._outbox: list[tuple[TrialId, int, str]] = []
+        self._outbox: list[tuple[_Attempt, str]] = []
+        self._calls: deque[tuple[Future[Any], Callable[[], Any]]] = deque()
         self._obeyed = self._sent = self.trained = 0
         self._leaves, self._stops = threading.Event(), threading.Event()
         self.error: HpsearchError | None = None
@@ -83,6 +106,27 @@ class Member:
     def _leases(self, cursor: Cursor) -> list[int]:
         cursor.execute("select id from hpsearch.leases where study = %s", (self._study,))
         return [lease for (lease,) in cursor.fetchall()]
+
+    def call(self, function: Callable[..., Any], *args: Any, within_sec: float | None = None) -> Any:
+        """Run a function in a worker of this driver, once one is free; see `Launcher.call`.
+
+        Args:
+            function: importable by name.
+            *args: its arguments.
+            within_sec: how long it may take.
+
+        Returns:
+            What it returns.
+
+        Raises:
+            StorageError: this driver takes part no more.
+        """
+        answer: Future[Any] = Future()
+        self._calls.append((answer, partial(self._launcher.call, function, *args, within_sec=within_sec)))
+        while not wait((answer,), ANSWER_SEC).done:
+            if not self._thread.is_alive():
+                raise StorageError(f"this driver takes part no more: {self.error or 'the others took it for gone'}")
+        return answer.result()
 
     def leave(self, within_sec: float) -> None:
         """Let every trial pause at the end of its epoch, and give all of them back.
@@ -114,11 +158,12 @@ class Member:
 
     def _step(self) -> int:
         """Take what is new, obey, and tell what happened; return how many trials are handed out to this driver."""
+        self._answer()
         claims, told = self._database.run(self._read)
-        self._end_revoked({(trial, attempt) for trial, attempt, _, _ in claims})
-        for trial, attempt, slot, text in claims:
-            if (trial, attempt) not in self._taken:
-                self._take(trial, attempt, slot, text)
+        self._end_revoked({claim.attempt for claim in claims})
+        for claim in claims:
+            if claim.attempt not in self._taken:
+                self._take(claim)
         for number, trial, what in told:
             self._obeyed = number
             self._obey(trial, what)
@@ -132,24 +177,37 @@ class Member:
             self._outbox.clear()
         return len(claims)
 
-    def _read(self, cursor: Cursor) -> tuple[list[tuple[TrialId, int, int, str]], list[tuple[int, TrialId, Told]]]:
+    def _answer(self) -> None:
+        """Do what is called for, once a worker is free."""
+        while self._calls and self._launcher.free():
+            answer, ask = self._calls.popleft()
+            try:
+                answer.set_result(ask())
+            except BaseException as error:  # it is raised where it was called for
+                answer.set_exception(error)
+
+    def _read(self, cursor: Cursor) -> tuple[list[_Claim], list[tuple[int, TrialId, Told]]]:
         cursor.execute(
-            "select trial, attempt, slot, spec from hpsearch.claims where lease = %s order by trial", (self._lease.id,)
+            "select study, trial, attempt, slot, spec from hpsearch.claims where lease = %s order by trial",
+            (self._lease.id,),
         )
-        claims = [(trial_of(stem), attempt, slot, text) for stem, attempt, slot, text in cursor.fetchall()]
+        claims = [
+            _Claim(_Attempt(study, trial_of(stem), number), slot, spec)
+            for study, stem, number, slot, spec in cursor.fetchall()
+        ]
         cursor.execute(
             "select id, trial, content from hpsearch.decisions where lease = %s and id > %s order by id",
             (self._lease.id, self._obeyed),
         )
         return claims, [(number, trial_of(stem), told_from(text)) for number, stem, text in cursor.fetchall()]
 
-    def _end_revoked(self, claimed: set[tuple[TrialId, int]]) -> None:
+    def _end_revoked(self, claimed: set[_Attempt]) -> None:
         """Kill what was given to another driver."""
         self._taken &= claimed
-        for trial in self._early.keys() - {trial for trial, _ in claimed}:
+        for trial in self._early.keys() - {attempt.trial for attempt in claimed}:
             del self._early[trial]
         for trial, attempt in self._running.items():
-            if (trial, attempt) not in claimed and trial not in self._revoked:
+            if attempt not in claimed and trial not in self._revoked:
                 self._revoked.add(trial)
                 self._launcher.kill(trial)
 
@@ -165,18 +223,20 @@ class Member:
                 self._pausing.add(trial)
             self._launcher.decide(trial, told)
 
-    def _take(self, trial: TrialId, attempt: int, slot: int, text: str) -> None:
+    def _take(self, claim: _Claim) -> None:
         """Start what was handed out once its slot is free; give it back where this driver leaves."""
+        attempt, slot, text = claim
+        trial = attempt.trial
         if self._leaves.is_set():
-            self._taken.add((trial, attempt))
-            self._outbox += _texts(Ended(trial, _given_back()), attempt)
-        elif slot in self._launcher.free():
-            spec = spec_from(trial.stem, text, self._make_spec)
+            self._taken.add(attempt)
+            self._outbox += [(attempt, told) for told in event_texts(Ended(trial, _given_back())).values()]
+        elif slot in self._launcher.free() and trial not in self._running:
+            spec = spec_from(trial.stem, text, self._specs(attempt.study))
             self._check(spec)
             under = f"{TRIALS}/{trial.stem}"
-            self._database.run(lambda cursor: trial_files.fetch(cursor, self._study, under, self._own))
+            self._database.run(lambda cursor: trial_files.fetch(cursor, attempt.study, under, self._own))
             self._arrived(self._own / under)
-            self._taken.add((trial, attempt))
+            self._taken.add(attempt)
             self._running[trial] = attempt
             self._launcher.submit(slot, (replace(spec, folder=str(self._own / under)),))
             for told in self._early.pop(trial, ()):
@@ -206,10 +266,10 @@ class Member:
                 if trial in self._revoked:
                     self._revoked.discard(trial)
                     continue
-                self._keep_files(trial, attempt)
+                self._keep_files(attempt)
             elif trial in self._revoked:
                 continue
-            self._outbox.append((trial, attempt, text))
+            self._outbox.append((attempt, text))
 
     def _left(self, event: LauncherEvent) -> LauncherEvent:
         """Return an event as it is told: a trial that paused because this driver leaves waits for another one."""
@@ -218,32 +278,35 @@ class Member:
             return event
         return Ended(event.trial, replace(_given_back(), facts=event.result.facts))
 
-    def _keep_files(self, trial: TrialId, attempt: int) -> None:
-        under = f"{TRIALS}/{trial.stem}"
+    def _keep_files(self, attempt: _Attempt) -> None:
+        under = f"{TRIALS}/{attempt.trial.stem}"
 
         def keep(cursor: Cursor) -> None:
-            if self._has(cursor, trial, attempt):
-                trial_files.store(cursor, self._study, under, self._own)
+            if self._has(cursor, attempt):
+                trial_files.store(cursor, attempt.study, under, self._own)
 
         self._database.run(keep)
         shutil.rmtree(self._own / under, ignore_errors=True)
 
-    def _has(self, cursor: Cursor, trial: TrialId, attempt: int) -> bool:
+    def _has(self, cursor: Cursor, attempt: _Attempt) -> bool:
         """Return whether an attempt is this driver's, and stays so until the end of the transaction."""
         cursor.execute(
             "select 1 from hpsearch.claims where study = %s and trial = %s and attempt = %s and lease = %s for share",
-            (self._study, trial.stem, attempt, self._lease.id),
+            (attempt.study, attempt.trial.stem, attempt.number, self._lease.id),
         )
         return cursor.fetchone() is not None
 
     def _tell(self, cursor: Cursor) -> None:
         """Send what is in the outbox; of an attempt that is another driver's nothing."""
-        for place, (trial, attempt, text) in enumerate(self._outbox):
-            if self._has(cursor, trial, attempt):
+        for place, (attempt, text) in enumerate(self._outbox):
+            if self._has(cursor, attempt):
                 cursor.execute(
                     "insert into hpsearch.messages (study, trial, lease, attempt, number, content) "
                     "values (%s, %s, %s, %s, %s, %s) on conflict do nothing",
-                    (self._study, trial.stem, self._lease.id, attempt, self._sent + place, text),
+                    (
+                        *(attempt.study, attempt.trial.stem, self._lease.id, attempt.number),
+                        *(self._sent + place, text),
+                    ),
                 )
 
 
@@ -251,5 +314,20 @@ def _given_back() -> TrialResult:
     return TrialResult(TrialState.WAITING, "its driver left")
 
 
-def _texts(event: LauncherEvent, attempt: int) -> list[tuple[TrialId, int, str]]:
-    return [(trial, attempt, text) for trial, text in event_texts(event).items()]
+class OwnWorkers:
+    """The workers of this driver, as the one that leads uses them beside the member that trains with them.
+
+    Args:
+        member: which trains.
+        launcher: of the workers.
+    """
+
+    def __init__(self, member: Member, launcher: Launcher) -> None:
+        self.retries, self.grace_sec = launcher.retries, launcher.grace_sec
+        self._member, self._launcher = member, launcher
+        self.call = member.call
+
+    def stop(self, now: bool = False) -> None:
+        """Take part no more, and end the workers."""
+        self._member.stop()
+        self._launcher.stop(now)

@@ -18,7 +18,8 @@ create table hpsearch.studies (
     leader bigint,                           -- its lease; null: nobody leads
     begun bigint not null default 0,         -- the term in which what the study is was last written down
     ended boolean not null default false,    -- its search is over and reported
-    told text not null default ''            -- by whom, and where
+    told text not null default '',           -- by whom, and where
+    stage text not null default ''           -- of one of a recipe's stages: its words and its space, as JSON
 );
 create table hpsearch.leases (
     id bigint generated always as identity primary key,
