@@ -63,6 +63,23 @@ def postgres():
 
 
 @pytest.fixture
+def drivers(tmp_path):
+    """Starts drivers of studies in that server, each in a folder of its own."""
+    from tests.support.postgres import Driver
+
+    made = []
+
+    def start(words, **variables):
+        made.append(Driver(tmp_path / f"driver{len(made)}", words, **variables))
+        return made[-1]
+
+    yield start
+    for each in made:
+        if each.process.poll() is None:
+            each.kill()
+
+
+@pytest.fixture
 def database(postgres, monkeypatch, request):
     """The address of an empty database, and its password in the environment."""
     from tests.support.postgres import PASSWORD

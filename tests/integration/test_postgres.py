@@ -8,23 +8,8 @@ import pytest
 from hpsearch.base.errors import ConfigError, StorageError
 from hpsearch.study.api import load_trials, run_study
 from hpsearch.tracking.events import read_trials
-from tests.support.postgres import PASSWORD, Driver, search_words, wait_for
+from tests.support.postgres import PASSWORD, search_words, wait_for
 from tests.support.shared_study import SharedStudy, check_whole
-
-
-@pytest.fixture
-def drivers(tmp_path):
-    """Starts drivers, each in a folder of its own."""
-    made = []
-
-    def start(words, **variables):
-        made.append(Driver(tmp_path / f"driver{len(made)}", words, **variables))
-        return made[-1]
-
-    yield start
-    for each in made:
-        if each.process.poll() is None:
-            each.kill()
 
 
 def pages(drivers):
@@ -149,12 +134,11 @@ def test_what_cannot_work_with_it_is_refused_before_anything_is_created(database
     for more, said in {
         "launcher=inline": "launcher=inline trains in the driver",
         "launcher.lockstep=true": "cannot work in rounds",
-        "study.grow=shared": "keeps its space",
     }.items():
         with pytest.raises(ConfigError, match=said):
             run_study([*[word for word in words if "workers" not in word], more])
-    with pytest.raises(ConfigError, match="has stages, and only a search can be shared"):
-        run_study(["+study=recipe", "storage=postgres", f'storage.url="{database}"', "tracker=none"])
+    with pytest.raises(StorageError, match=r"study.grow = shared: no study 'shared'"):
+        run_study([*words, "study.grow=shared"])
     assert not (tmp_path / "studies").exists()
 
 
@@ -171,3 +155,18 @@ def test_a_driver_with_another_configuration_is_refused(postgres, database, driv
     alone = [word for word in search_words(database, "+args.nap=0.05", points=3) if not word.startswith("storage")]
     with pytest.raises(StorageError, match="is kept in PostgreSQL"):
         run_study(alone)
+
+
+def test_a_study_that_has_ended_goes_on_in_another_space_with_drivers_that_have_no_folder_of_it(
+    postgres, database, drivers
+):
+    study = SharedStudy(postgres, database)
+    first = drivers(search_words(database, points=3))
+    assert first.end() == 0, first.said
+    words = [word for word in search_words(database, "+args.nap=0.3", points=8) if not word.startswith("space.")]
+    words = [*(word for word in words if "nap" not in word), "study.grow=shared", "space.args.x=interval(-3, 3)"]
+    team = [drivers(words) for _ in range(2)]
+    assert [each.end() for each in team] == [0, 0], [each.said for each in team]
+    check_whole(study, 8)
+    assert "goes on in another space, with 3 points so far" in team[0].said + team[1].said
+    assert len(pages(team)) == 1
