@@ -10,7 +10,7 @@ from hpsearch.config.build import build
 from hpsearch.config.compose import compose
 from hpsearch.config.groups import describe_groups
 from hpsearch.launch.inline import InlineLauncher
-from hpsearch.study.recipe import RecipeContext
+from hpsearch.study.recipe_context import RecipeContext
 from hpsearch.study.run_stages import run_stages
 from hpsearch.study.stages.base import Verdict, check_stages
 

@@ -157,6 +157,7 @@ def test_a_driver_with_another_configuration_is_refused(postgres, database, driv
         run_study(alone)
 
 
+@pytest.mark.long
 def test_a_study_that_has_ended_goes_on_in_another_space_with_drivers_that_have_no_folder_of_it(
     postgres, database, drivers
 ):

@@ -1,5 +1,8 @@
+import json
+
 import pytest
 
+from hpsearch.base.errors import StorageError
 from hpsearch.base.types import Decision, Report, TrialId, TrialResult, TrialSpec, TrialState
 from hpsearch.launch.base import Ended, Reported
 from hpsearch.search.shared.database import Database
@@ -165,3 +168,24 @@ def test_a_driver_with_other_versions_is_handed_nothing(team):
     launcher._looked_at = -1e9
     launcher.poll(0.0)
     assert "gone" not in " ".join(team.said[1:])
+
+
+def test_trials_of_a_stage_are_handed_out_to_the_drivers_of_its_recipe(team):
+    team.hand_out()
+    team.tell(Ended(FIRST, TrialResult(TrialState.COMPLETE)))
+    assert len(team.launcher.poll(1.0)) == 1
+    stage = team.leading.of_stage("s.fine", ["study.seeds=2"], {"x": "choice(1, 2)"})
+    team.launcher.turn_to(stage, team.fetched.append)
+    assert claims(team) == []
+    assert team.launcher.free() == (0, 1, 2)
+    team.hand_out()
+    assert team.rows("select study, trial, lease from hpsearch.claims") == [("s.fine", "0-0-0", team.other.id)]
+    ((text,),) = team.rows("select stage from hpsearch.studies where name = 's.fine'")
+    assert json.loads(text) == {"words": ["study.seeds=2"], "space": {"x": "choice(1, 2)"}}
+    again = team.launched()
+    assert not again.kept
+    again.turn_to(team.leading.of("s.fine"), team.fetched.append)
+    assert again.kept == {FIRST}
+    team.do("update hpsearch.studies set leader = null where name = 's'")
+    with pytest.raises(StorageError, match="another driver leads study 's'"):
+        stage.run(lambda cursor: None)

@@ -117,7 +117,9 @@ def test_a_driver_with_other_versions_is_refused_once_it_sees_that_the_one_that_
     found = other.look()
     assert other.unlike(found).startswith("torch ")
     opened().run(lambda cursor: cursor.execute("update hpsearch.leases set renewals = renewals + 1"))
-    with pytest.raises(ConfigError, match=r"which leads study 's', has torch \S+ \(here 1.0\): use the same environment"):
+    with pytest.raises(
+        ConfigError, match=r"which leads study 's', has torch \S+ \(here 1.0\): use the same environment"
+    ):
         other.look()
 
 
