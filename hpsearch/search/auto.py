@@ -10,15 +10,15 @@ from optuna.distributions import BaseDistribution
 from optuna.samplers import TPESampler
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial
-from optuna.trial import TrialState as OptunaState
 
 from hpsearch.base.errors import check_float, check_int
 from hpsearch.base.rng import address
 from hpsearch.search.effects import main_effects
-from hpsearch.search.optuna_internals import all_trials, given_params, tpe_promise
+from hpsearch.search.optuna_internals import all_trials, given_params
+from hpsearch.search.optuna_tpe import reseeded, tpe_promise
 from hpsearch.search.samplers import Sobol
 from hpsearch.search.space import Space
-from hpsearch.search.survey import Survey
+from hpsearch.search.survey import Survey, is_feasible, is_scored
 
 SMALL = 1000
 """In a space of so many points at most all of them are compared."""
@@ -82,13 +82,14 @@ class AutoSampler(Sobol):
         self.candidates = candidates
         self.few = few
         self._survey: Survey | None = None
+        self._kept: TPESampler | None = None
         self._asked_for = -1
         self._asks = 0
 
     def bind(self, space: Space, known: int = 0, informed: bool = False) -> None:
         """Take the space; what was known of another one is forgotten."""
         super().bind(space, known, informed)
-        self._survey = None
+        self._survey = self._kept = None
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
@@ -146,7 +147,7 @@ class AutoSampler(Sobol):
         points = [{**spread, **cell} for key, cell in self._cells.items() if key not in tried]
         if not points:
             return {}
-        feasible = list(filter(_is_feasible, study.get_trials(deepcopy=False)))
+        feasible = [each for each in study.get_trials(deepcopy=False) if is_scored(each) and is_feasible(each)]
         if (trial.number - self._known) % 2 == 0 and len(study.directions) == 1 and len(feasible) > 1:
             sign = 1 if study.direction is StudyDirection.MAXIMIZE else -1
             scores = [sign * each.values[0] for each in feasible]
@@ -172,16 +173,18 @@ class AutoSampler(Sobol):
         return self._space is not None and self._space.is_open
 
     def _model(self, number: int) -> TPESampler:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # that the multivariate form is experimental
-            return TPESampler(
-                n_startup_trials=2,
-                n_ei_candidates=self.candidates,
-                multivariate=True,
-                group=self._is_open,
-                constant_liar=False,
-                seed=self._seed_for("model", number),
-            )
+        """Return the model as it proposes a point; in a space that is open it finds out anew what goes together."""
+        if self._kept is None or self._is_open:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # that the multivariate form is experimental
+                self._kept = TPESampler(
+                    n_startup_trials=2,
+                    n_ei_candidates=self.candidates,
+                    multivariate=True,
+                    group=self._is_open,
+                    constant_liar=False,
+                )
+        return reseeded(self._kept, self._seed_for("model", number))
 
     def _seed_for(self, what: str, number: int) -> int:
         again = (self._asks,) if self._asks else ()
@@ -203,8 +206,3 @@ class AutoSampler(Sobol):
             inside = 1 - abs(1 - share % 2)  # reflected at both ends
             child[parameter.name] = parameter.from_unit(min(inside, np.nextafter(1, 0)))
         return child
-
-
-def _is_feasible(trial: FrozenTrial) -> bool:
-    """Return whether a point has trained to its end and is feasible."""
-    return trial.state is OptunaState.COMPLETE and all(value <= 0 for value in trial.constraints.values())

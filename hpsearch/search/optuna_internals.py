@@ -1,4 +1,4 @@
-"""Every reach into what Optuna does not promise, in one place; written for Optuna 5.0.
+"""Every reach into what Optuna does not promise but for its TPE (`optuna_tpe`); written for Optuna 5.0.
 
 `tests/unit/search/test_optuna_internals.py` fails where a later Optuna is different.
 """
@@ -6,25 +6,18 @@
 import copy
 from collections.abc import Callable, Container, Mapping, Sequence
 from functools import lru_cache
-from operator import attrgetter
-from typing import Any, TypeAlias
+from typing import Any
 
-import numpy as np
 import optuna
-from numpy.typing import NDArray
 from optuna.distributions import BaseDistribution
 from optuna.pruners import BasePruner
-from optuna.samplers import BaseSampler, CmaEsSampler, TPESampler
-from optuna.samplers._tpe import _truncnorm
-from optuna.samplers._tpe import sampler as _sampler
-from optuna.samplers._tpe.sampler import _split_trials, default_gamma, default_gamma_multiobjective
+from optuna.samplers import BaseSampler, CmaEsSampler
 from optuna.storages import JournalStorage
 from optuna.storages.journal import BaseJournalBackend, _storage
 from optuna.study._constrained_optimization import _CONSTRAINTS_KEY
 from optuna.trial import FrozenTrial, TrialState
 
 WRITTEN_FOR = "5.0"
-Floats: TypeAlias = NDArray[np.float64]
 
 
 def share_distributions() -> None:
@@ -37,173 +30,9 @@ def share_distributions() -> None:
         vars(_storage)["json_to_distribution"] = lru_cache(maxsize=4096)(read)
 
 
-def quicken_tpe() -> None:
-    """Let Optuna's TPE spend its time on its model: the values are the same, but for log Phi, which agrees to rounding.
-
-    It takes log Phi from SciPy, where its own loop in Python is most of the time of an ask: at 2,000 trials an ask
-    takes a third of the time. Of thousands of trials densities are computed part by part, which fits a processor's
-    cache, values are read from each once, and those that run are not sorted. This replaces private functions of Optuna
-    for the whole process.
-    """
-    _truncnorm._log_ndtr = log_ndtr
-    _truncnorm.logpdf = logpdf
-    _sampler._split_trials = split_trials
-    TPESampler._get_internal_repr = _get_internal_repr  # type: ignore[method-assign]
-
-
-_PART = 512
-"""Kernels whose densities are computed together."""
-
-
-def logpdf(
-    x: Floats, a: Floats | float, b: Floats | float, loc: Floats | float = 0.0, scale: Floats | float = 1.0
-) -> Floats:
-    """Return the logarithm of the density of normal distributions that are cut off at both ends.
-
-    Args:
-        x: samples, 1 or more by a number of hyperparameters, as ``[S, 1, P]``.
-        a: lower ends, ``[K, P]``, as of a standard normal distribution.
-        b: upper ends.
-        loc: means.
-        scale: standard deviations before the cut.
-
-    Returns:
-        ``[S, K, P]``; -inf beyond the ends.
-    """
-    parts = [np.asarray(each, float) for each in (a, b, loc, scale)]
-    if np.ndim(x) != 3 or any(each.ndim != 2 for each in parts):
-        return _optuna_logpdf(x, a, b, loc, scale)
-    lows, highs, means, scales = np.broadcast_arrays(*parts)
-    mass, logs, empty = _truncnorm._log_gauss_mass(lows, highs), np.log(scales), lows == highs
-    out = np.empty((x.shape[0], *means.shape))
-    for start in range(0, len(means), _PART):
-        here = slice(start, start + _PART)
-        part, standard = out[:, here], x - means[here]
-        standard /= scales[here]
-        np.square(standard, out=part)
-        np.negative(part, out=part)
-        part /= 2.0
-        part -= _truncnorm._norm_pdf_logC
-        part -= mass[here]
-        part -= logs[here]
-        outside = standard < lows[here]
-        outside |= standard > highs[here]
-        if outside.any():
-            part[outside] = -np.inf
-    if empty.any():
-        out[:, empty] = np.nan
-    return out
-
-
-_optuna_logpdf = _truncnorm.logpdf
-
-
-def split_trials(
-    study: optuna.Study, trials: list[FrozenTrial], n_below: int
-) -> tuple[list[FrozenTrial], list[FrozenTrial]]:
-    """Return the good trials and the others, each by number.
-
-    Args:
-        study: whose trials.
-        trials: in order of their numbers; those that run are among the others.
-        n_below: how many are good.
-    """
-    running = [trial for trial in trials if trial.state is TrialState.RUNNING]
-    if not running or is_of_no_study(trials[0]):
-        return _split_trials(study, trials, n_below)
-    below, above = _split_trials(study, [each for each in trials if each.state is not TrialState.RUNNING], n_below)
-    return below, sorted([*above, *running], key=attrgetter("number"))
-
-
-class _Values:
-    """What trials have of a space in Optuna's numbers, each read once: a row by the id of the trial."""
-
-    def __init__(self, study: optuna.Study, space: Mapping[str, BaseDistribution]) -> None:
-        self._storage, self.space = study._storage, dict(space)
-        self.rows = np.empty((0, len(space)))
-        self.known = np.zeros(0, bool)
-
-    def are_of(self, study: optuna.Study, space: Mapping[str, BaseDistribution]) -> bool:
-        """Return whether they are of a study's storage, and of a space in this order."""
-        return self._storage is study._storage and list(self.space.items()) == list(space.items())
-
-    def note(self, trial: FrozenTrial) -> None:
-        """Read a trial that has a value of each."""
-        number = trial._trial_id
-        if number >= len(self.rows):
-            more = 64 + number
-            self.rows = np.concatenate([self.rows, np.empty((more, len(self.space)))])
-            self.known = np.concatenate([self.known, np.zeros(more, bool)])
-        self.rows[number] = [each.to_internal_repr(trial.params[name]) for name, each in self.space.items()]
-        self.known[number] = True
-
-
-def _get_internal_repr(
-    self: TPESampler, trials: list[FrozenTrial], search_space: dict[str, BaseDistribution], study: optuna.Study
-) -> dict[str, Floats]:
-    """Return the values of trials that have all hyperparameters of a space, by name."""
-    if not trials or not search_space or is_of_no_study(trials[0]):
-        return _optuna_internal_repr(self, trials, search_space, study)
-    values: _Values | None = vars(self).get("_values_read")
-    if values is None or not values.are_of(study, search_space):
-        values = _Values(study, search_space)
-        vars(self)["_values_read"] = values
-    ids = np.array([trial._trial_id for trial in trials])
-    if ids.max() >= len(values.known) or not values.known[ids].all():
-        for trial in trials:
-            is_known = trial._trial_id < len(values.known) and values.known[trial._trial_id]
-            if not is_known and search_space.keys() <= trial.params.keys():
-                values.note(trial)
-        if ids.max() >= len(values.known) or not values.known[ids].all():  # some have no value of each
-            return _optuna_internal_repr(self, trials, search_space, study)
-    return {name: values.rows[ids, place] for place, name in enumerate(search_space)}
-
-
-_optuna_internal_repr = TPESampler._get_internal_repr
-
-
-def log_ndtr(a: NDArray[Any]) -> NDArray[np.float64]:
-    """Return the logarithm of the standard normal distribution function."""
-    from scipy.special import log_ndtr
-
-    values: NDArray[np.float64] = log_ndtr(a)
-    return values
-
-
 def reopened(study: optuna.Study, trial: FrozenTrial) -> optuna.Trial:
     """Return a running trial as the object that `ask` returned, whoever asked; Optuna has no public way back to it."""
     return optuna.Trial(study, trial._trial_id)
-
-
-def tpe_promise(
-    sampler: TPESampler,
-    study: optuna.Study,
-    space: Mapping[str, BaseDistribution],
-    points: Sequence[Mapping[str, Any]],
-) -> list[float] | None:
-    """Return log l(x) / g(x) of points: how much likelier TPE holds each among the good than among the others.
-
-    Args:
-        sampler: its estimators are built anew, of the trials that have ended.
-        study: whose trials.
-        space: what is searched, by flat name.
-        points: Optuna's values by flat name.
-
-    Returns:
-        The values; None while the sampler draws at random.
-    """
-    trials = study._get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED), use_cache=True)
-    varied = {name: distribution for name, distribution in space.items() if not distribution.single()}
-    if len(trials) < sampler._n_startup_trials or not varied:
-        return None
-    good = sampler._gamma or (default_gamma_multiobjective if len(study.directions) > 1 else default_gamma)
-    below, above = (
-        sampler._build_parzen_estimator(study, varied, part, handle_below=is_below)
-        for part, is_below in zip(_split_trials(study, trials, good(len(trials))), (True, False), strict=True)
-    )
-    values = {name: np.array([d.to_internal_repr(point[name]) for point in points]) for name, d in varied.items()}
-    ratios: list[float] = sampler._compute_acquisition_func(values, below, above).tolist()
-    return ratios
 
 
 def gp_promise(

@@ -13,7 +13,8 @@ from optuna.trial import FrozenTrial, TrialState
 
 from hpsearch.base.rng import address
 from hpsearch.search.explored import Explored
-from hpsearch.search.optuna_internals import given_params, is_inside, tpe_promise
+from hpsearch.search.optuna_internals import given_params, is_inside
+from hpsearch.search.optuna_tpe import tpe_promise
 from hpsearch.search.prior import Prior
 from hpsearch.search.samplers import SpaceAware
 from hpsearch.search.space import Space

@@ -25,7 +25,8 @@ from hpsearch.base.journal import Journal
 from hpsearch.base.memory import collector_paused
 from hpsearch.base.types import Objective
 from hpsearch.search.loggers import SPEAK
-from hpsearch.search.optuna_internals import QueueStorage, quicken_tpe, share_distributions
+from hpsearch.search.optuna_internals import QueueStorage, share_distributions
+from hpsearch.search.optuna_tpe import quicken_tpe
 from hpsearch.tracking.damage import kept_aside
 
 JOURNAL_NAME = "optuna.journal"

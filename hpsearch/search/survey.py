@@ -2,8 +2,6 @@
 
 from bisect import bisect_left, insort
 from collections.abc import Mapping, Sequence
-from itertools import compress
-from operator import is_not
 from typing import Any
 
 import numpy as np
@@ -13,6 +11,7 @@ from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as OptunaState
 
 from hpsearch.base.outcome import INFEASIBLE
+from hpsearch.search.observed import changed
 from hpsearch.search.optuna_internals import is_of_no_study
 from hpsearch.search.space import Space
 
@@ -24,8 +23,6 @@ _NEAR = 1e-9
 
 class Survey:
     """The trials of a study, as a sampler sees them: how many have a score, which were best, where they fail.
-
-    Optuna gives a trial that has changed as another object; a trial that is the same object is the same.
 
     Args:
         space: of the study; None: nothing is asked about places.
@@ -49,21 +46,19 @@ class Survey:
         """Take in how the trials are now."""
         if len(trials) < len(self._trials):
             self._begin()
-        old = len(self._trials)
-        changed = [*compress(range(old), map(is_not, trials, self._trials)), *range(old, len(trials))]
-        for index in changed:
+        for index in changed(self._trials, trials):
             self._replace(index, trials[index])
         self._trials = trials
 
     def _replace(self, index: int, trial: FrozenTrial) -> None:
         if index < len(self._trials):
             before = self._trials[index]
-            self.scored -= _is_scored(before)
+            self.scored -= is_scored(before)
             self._foreign -= is_of_no_study(before)
             self._forget(index)
         else:
             self._keys.append(None)
-        self.scored += _is_scored(trial)
+        self.scored += is_scored(trial)
         self._foreign += is_of_no_study(trial)
         self._rank(index, trial)
         self._places.note(index, trial)
@@ -200,7 +195,7 @@ def rank_key(trial: FrozenTrial, sign: int) -> tuple[float, ...] | None:
     curve = [sign * trial.intermediate_values[step] for step in sorted(trial.intermediate_values)]
     ended = trial.state is OptunaState.COMPLETE and trial.value is not None
     score = [sign * trial.value] if ended and trial.value is not None else curve[-1:]
-    if not score or not all(value <= 0 for value in trial.constraints.values()):
+    if not score or not is_feasible(trial):
         return None
     return (not ended, -max(trial.intermediate_values, default=0), *score, *curve)
 
@@ -214,8 +209,14 @@ def best_of_all(trials: Sequence[FrozenTrial], sign: int, most: int) -> list[Fro
     return [ranked[key] for key in sorted(ranked)[:most]]
 
 
-def _is_scored(trial: FrozenTrial) -> bool:
+def is_scored(trial: FrozenTrial) -> bool:
+    """Return whether a point has trained to its end."""
     return trial.state is OptunaState.COMPLETE
+
+
+def is_feasible(trial: FrozenTrial) -> bool:
+    """Return whether a point breaks no constraint, as far as is known."""
+    return all(value <= 0 for value in trial.constraints.values())
 
 
 def _is_unordered(key: tuple[float, ...]) -> bool:

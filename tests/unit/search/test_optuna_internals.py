@@ -5,8 +5,7 @@ import optuna
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.pruners import HyperbandPruner, MedianPruner, SuccessiveHalvingPruner
-from optuna.samplers import RandomSampler, TPESampler
-from optuna.samplers._tpe import _truncnorm
+from optuna.samplers import RandomSampler
 from optuna.storages import JournalStorage
 from optuna.trial import TrialState
 
@@ -14,7 +13,6 @@ from hpsearch.search import optuna_internals as internals
 from hpsearch.search.samplers import CmaEs
 from hpsearch.search.storage import JournalStore
 
-OPTUNAS_SPLIT, OPTUNAS_LOGPDF = internals._split_trials, internals._optuna_logpdf
 SPACE = {
     "lr": FloatDistribution(1e-4, 1, log=True),
     "width": IntDistribution(8, 512),
@@ -25,48 +23,6 @@ SPACE = {
 def test_it_was_written_for_this_version():
     written, installed = (version.split(".")[:2] for version in (internals.WRITTEN_FOR, optuna.__version__))
     assert written == installed, "read optuna_internals.py against the new Optuna, then set WRITTEN_FOR"
-
-
-@pytest.fixture
-def optunas_own():
-    """Optuna's own log Phi, in place before and after the test."""
-    before = _truncnorm._log_ndtr
-    if before is internals.log_ndtr:
-        _truncnorm._log_ndtr = lambda a: np.asarray([_truncnorm._log_ndtr_single(x) for x in np.ravel(a)]).reshape(
-            a.shape
-        )
-    yield _truncnorm._log_ndtr
-    _truncnorm._log_ndtr = before
-
-
-def proposals():
-    study = optuna.create_study(sampler=TPESampler(seed=1, n_startup_trials=5, multivariate=True))
-    for _ in range(24):
-        trial = study.ask(SPACE)
-        study.tell(trial, abs(np.log10(trial.params["lr"]) + 2) + trial.params["width"] / 512)
-    return [(t.params["lr"], t.params["width"], t.params["kind"]) for t in study.trials]
-
-
-def test_log_phi_is_optunas_to_rounding(optunas_own):
-    a = np.concatenate([-np.logspace(-8, 3, 500), [0.0], np.logspace(-8, 0.7, 500)])
-    np.testing.assert_allclose(internals.log_ndtr(a), optunas_own(a), rtol=1e-9, atol=1e-15)
-
-
-def test_tpe_proposes_the_same_points(optunas_own):
-    slow = proposals()
-    internals.quicken_tpe()
-    assert _truncnorm._log_ndtr is not optunas_own
-    for ours, theirs in zip(proposals(), slow, strict=True):
-        assert ours[1:] == theirs[1:]
-        assert ours[0] == pytest.approx(theirs[0], rel=1e-9)
-
-
-def test_tpe_still_calls_the_function_that_is_replaced(optunas_own, monkeypatch):
-    calls = []
-    monkeypatch.setattr(internals, "log_ndtr", lambda a: calls.append(a) or optunas_own(a))
-    internals.quicken_tpe()
-    proposals()
-    assert calls
 
 
 def test_a_running_point_is_opened_again_and_told():
@@ -171,66 +127,6 @@ def test_pruners_keep_their_options_by_name():
     options = {"min_resource": 2, "reduction_factor": 4, "min_early_stopping_rate": 1}
     assert internals.pruner_options(SuccessiveHalvingPruner(**options)).items() >= options.items()
     assert internals.pruner_options(SuccessiveHalvingPruner(min_resource="auto"))["min_resource"] is None
-
-
-def ended_and_running(prune=False):
-    """Return a study of trials that have ended, some of them infeasible or pruned, and of ones that run."""
-    rng = np.random.default_rng(0)
-    space = {
-        "lr": FloatDistribution(1e-4, 1, log=True), "momentum": FloatDistribution(0, 1), "depth": IntDistribution(1, 9),
-        "kind": CategoricalDistribution(("a", "b")),
-    }  # fmt: skip
-    study = optuna.create_study(direction="maximize", sampler=RandomSampler(seed=0))
-    for number in range(60):
-        trial = study.ask(space)
-        trial.report(rng.random(), 1)
-        if number % 3 == 0:
-            continue
-        trial.set_constraint("infeasible", 1.0 if number % 7 == 0 else -1.0)
-        value = None if prune and number % 5 == 0 else rng.choice([0.5, rng.random()])
-        study.tell(trial, value, state=None if value is not None else TrialState.PRUNED)
-    return study, space
-
-
-@pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("prune", [False, True])
-@pytest.mark.parametrize("below", [0, 5, 50])
-def test_trials_that_run_are_among_the_others_as_optuna_puts_them(prune, below):
-    study, _ = ended_and_running(prune)
-    trials = study.get_trials(deepcopy=False)
-    found, wanted = (split(study, trials, below) for split in (internals.split_trials, OPTUNAS_SPLIT))
-    assert [[each.number for each in part] for part in found] == [[each.number for each in part] for part in wanted]
-
-
-@pytest.mark.filterwarnings("ignore")
-def test_values_are_read_once_and_are_those_that_optuna_reads():
-    study, space = ended_and_running()
-    sampler = TPESampler(multivariate=True, constant_liar=True)
-    trials = study.get_trials(deepcopy=False)
-    for some in (trials[:20], trials[10:50], trials, trials[::-2]):
-        for names in (space, {name: space[name] for name in ("kind", "lr")}):
-            found = internals._get_internal_repr(sampler, some, names, study)
-            wanted = internals._optuna_internal_repr(sampler, some, names, study)
-            assert list(found) == list(wanted)
-            assert all(np.array_equal(found[name], wanted[name]) for name in wanted)
-    study.ask({"lr": space["lr"]})  # has no value of the others
-    trials = study.get_trials(deepcopy=False)
-    found = internals._get_internal_repr(sampler, trials, space, study)
-    assert {len(values) for values in found.values()} == {len(trials) - 1}
-
-
-def test_densities_are_those_of_optuna_bit_for_bit():
-    rng = np.random.default_rng(1)
-    kernels, samples = 1100, 24
-    loc, scale = rng.uniform(-3, 3, (kernels, 8)), rng.uniform(0.01, 2, (kernels, 8))
-    a, b = (-3 - loc) / scale, (3 - loc) / scale
-    a[7, 3] = b[7, 3]
-    x = rng.uniform(-3.2, 3.2, (samples, 1, 8))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        found, wanted = (density(x, a=a, b=b, loc=loc, scale=scale) for density in (internals.logpdf, OPTUNAS_LOGPDF))
-    assert np.isneginf(found).any() and np.isnan(found).any()
-    assert np.array_equal(found, wanted, equal_nan=True)
-    assert np.array_equal(internals.logpdf(x[:, 0], a[0], b[0]), OPTUNAS_LOGPDF(x[:, 0], a[0], b[0]))
 
 
 def test_the_list_of_all_trials_is_kept_and_is_that_of_optuna(tmp_path):
