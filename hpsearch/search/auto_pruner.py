@@ -2,7 +2,6 @@
 
 import math
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
 from functools import cache
 
 from hpsearch.base.errors import check_int
@@ -146,10 +145,7 @@ class AutoPruner(Promoter):
         half = self._starts(candidate.epochs)[-1:]
         if not half or self._stage(candidate) != self._stage(candidate, half[0]) or len(candidate.scores) == 1:
             return False
-        prefix = candidate.prefix(candidate.epoch)
-        others = (each for each in peers(candidate, standings) if each is not candidate)
-        went_on = (each for each in others if each.epoch > candidate.epoch or not each.waits)
-        return len(prefix) > 1 and any(each.prefix(candidate.epoch) == prefix for each in _came(candidate, went_on))
+        return standings.group(candidate.epochs, candidate.epoch).repeats(candidate)
 
     def _best(self, standings: Standings, asking: bool) -> int | None:
         """Return the best of those that wait at the latest stage at which one is good enough."""
@@ -190,11 +186,6 @@ def _hedge(candidate: Candidate, epoch: int, standings: Standings) -> None:
     if candidate.hedged != epoch:
         candidate.hedged = epoch
         standings.changed(candidate.point, math.inf)
-
-
-def _came(candidate: Candidate, others: Iterable[Candidate]) -> Iterator[Candidate]:
-    """Return those of others that came to where a point stands, or to their end before."""
-    return (each for each in others if each.last >= candidate.epoch or each.state is TrialState.COMPLETE)
 
 
 def _is_due(epochs: int, standings: Standings, least: float, free: int = 0) -> bool:

@@ -126,7 +126,6 @@ class PruneRule:
         self._objective = objective
         self._candidates = Standings()
         self._latest: dict[int, Evaluation] = {}
-        self._longest: dict[int | None, int] = {}
         self._stops = stops_by_fronts(pruner) if objective.others else None
         self.by_replicate = isinstance(pruner, WilcoxonPruner)
         self.by_epoch = not self.by_replicate and (self._promoter is not None or not isinstance(pruner, NopPruner))
@@ -243,14 +242,12 @@ class PruneRule:
             if state in (TrialState.RUNNING, TrialState.COMPLETE):
                 self._candidates[point].go_on()
             self._candidates.changed(point, since)
-            if state is TrialState.COMPLETE:
-                self._longest = self._candidates.longest
 
     def promote(self, asking: bool) -> int | None:
         """Return a paused point that goes on now, one that has nothing more to train first; see `Promoter.promote`."""
         if self._promoter is None:
             return None
-        if (point := self._candidates.at_end(self._longest)) is not None:
+        if (point := self._candidates.at_end()) is not None:
             return point
         return self._promoter.promote(self._candidates, asking)
 
@@ -269,12 +266,12 @@ class PruneRule:
         return f"worse after epoch {candidate.epoch} than point{'s' if len(better) > 1 else ''} {named}{more}"
 
     def _is_at_end(self, candidate: Candidate, epoch: float) -> bool:
-        end = self._longest.get(candidate.epochs, candidate.epochs)
+        end = self._candidates.end_of(candidate.epochs)
         return end is not None and epoch >= end
 
     def _may_be_whole(self, candidate: Candidate) -> bool:
         """Return whether a first report may be all that a point has to report: none of its kind has reported more."""
-        is_unknown = self._longest.get(candidate.epochs, candidate.epochs) is None
+        is_unknown = self._candidates.end_of(candidate.epochs) is None
         return is_unknown and all(len(each.scores) < 2 for each in peers(candidate, self._candidates))
 
     def _signed(self, values: Sequence[float]) -> Score:

@@ -30,6 +30,10 @@ class Group(Protocol):
         """Return how many curves were better there; equal ones up to there are one."""
         ...
 
+    def repeats(self, candidate: Candidate) -> bool:
+        """Return whether a point that came there repeats the curve of another one that went on."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
@@ -51,7 +55,8 @@ class _Table:
         self._curves: Counter[Prefix] = Counter()
         self._went_on: Counter[Prefix] = Counter()
         self._scores: list[float] = []
-        self._waiting: list[tuple[float, int]] = []
+        self._waiting: dict[bool, list[tuple[float, int]]] = {False: [], True: []}
+        self._alike: dict[Prefix, set[tuple[float, int]]] = {}
 
     def update(self, candidate: Candidate, since: float = 0) -> None:
         """Take in how a point stands, whose scores before epoch `since` are as they were."""
@@ -86,26 +91,45 @@ class _Table:
             elif was + sign == 0:
                 del self._curves[entry.prefix], self._scores[bisect_left(self._scores, entry.score)]
             if entry.went_on and len(entry.prefix) > 1:
-                self._went_on[entry.prefix] += sign
+                self._count_went_on(entry.prefix, sign)
         if entry.waits:
-            place = (-entry.score, point)
+            place, waiting = (-entry.score, point), self._waiting[self._went_on[entry.prefix] > 0]
             if sign > 0:
-                insort(self._waiting, place)
+                insort(waiting, place)
+                self._alike.setdefault(entry.prefix, set()).add(place)
             else:
-                del self._waiting[bisect_left(self._waiting, place)]
+                del waiting[bisect_left(waiting, place)]
+                self._alike[entry.prefix].remove(place)
+
+    def _count_went_on(self, prefix: Prefix, sign: int) -> None:
+        """Count a curve that went on; those that wait with the same one repeat it, or are new again."""
+        was = self._went_on[prefix] > 0
+        self._went_on[prefix] += sign
+        if (now := self._went_on[prefix] > 0) is not was:
+            for place in self._alike.get(prefix, ()):
+                del self._waiting[was][bisect_left(self._waiting[was], place)]
+                insort(self._waiting[now], place)
 
     def best(self, repeated: bool = False) -> Candidate | None:
         """See `Group`; a single report may be equal by chance, so then all are new."""
-        parted = bool(self._waiting) and len(self._standings.first_waiting(self._kind, self._epoch).scores) > 1
-        for _, point in self._waiting if parted or not repeated else ():
-            if (parted and self._went_on[self._entries[point].prefix] > 0) is repeated:
-                return self._standings[point]
-        return None
+        there = [*self._waiting[repeated][:1], *self._waiting[not repeated][:1]]
+        if not there:
+            return None
+        if len(self._standings.first_waiting(self._kind, self._epoch).scores) > 1:
+            there = self._waiting[repeated][:1]
+        elif repeated:
+            return None
+        return self._standings[min(there)[1]] if there else None
 
     def rank(self, candidate: Candidate) -> int:
         """See `Group`."""
         score = candidate.scores.get(self._epoch, math.inf)
         return len(self._scores) - bisect_right(self._scores, score)
+
+    def repeats(self, candidate: Candidate) -> bool:
+        """See `Group`."""
+        entry = self._entries[candidate.point]
+        return self._went_on[entry.prefix] > (entry.counts and entry.went_on)
 
 
 class _Fronts:
@@ -134,6 +158,13 @@ class _Fronts:
     def rank(self, candidate: Candidate) -> int:
         """See `Group`."""
         return len({each.prefix(self._epoch) for each in ahead(candidate, self._came)})
+
+    def repeats(self, candidate: Candidate) -> bool:
+        """See `Group`."""
+        prefix = candidate.prefix(self._epoch)
+        others = (each for each in peers(candidate, self._came) if each is not candidate)
+        went_on = (each for each in others if each.epoch > self._epoch or not each.waits)
+        return len(prefix) > 1 and any(each.prefix(self._epoch) == prefix for each in went_on)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +199,7 @@ class Standings(dict[int, Candidate]):
         self._tables: dict[Kind, dict[int, _Table]] = {}
         self._asked: Counter[Kind] = Counter()
         self._complete: dict[Kind, Counter[int]] = {}
+        self._longest: dict[Kind, int] | None = None
         self._waiting: dict[tuple[Kind, int], list[int]] = {}
         self._waiting_last: Counter[tuple[Kind, int]] = Counter()
         self._unranked: set[int] = set()
@@ -251,6 +283,7 @@ class Standings(dict[int, Candidate]):
             self._began[kind, hedged] += sign * (last >= hedged)
         if counted.complete_at is not None:
             self._complete.setdefault(kind, Counter())[counted.complete_at] += sign
+            self._longest = None
         if counted.waits_at is not None:
             self._waiting_last[kind, last] += sign
             places = self._waiting.setdefault((kind, counted.waits_at), [])
@@ -277,11 +310,13 @@ class Standings(dict[int, Candidate]):
         return self._asked[kind]
 
     @property
-    def longest(self) -> dict[Kind, int]:
+    def longest(self) -> Mapping[Kind, int]:
         """The last epoch of the longest complete point of each kind that has one."""
         self._take_in()
-        found = {kind: [epoch for epoch, number in at.items() if number] for kind, at in self._complete.items()}
-        return {kind: max(0, *epochs) for kind, epochs in found.items() if epochs}
+        if self._longest is None:
+            found = {kind: [epoch for epoch, number in at.items() if number] for kind, at in self._complete.items()}
+            self._longest = {kind: max(0, *epochs) for kind, epochs in found.items() if epochs}
+        return self._longest
 
     def end_of(self, kind: Kind) -> int | None:
         """Return the epoch at which points of a kind have nothing more to report; None: unknown."""
@@ -307,9 +342,9 @@ class Standings(dict[int, Candidate]):
         self._take_in()
         return min(self._unranked, key=self._places.__getitem__, default=None)
 
-    def at_end(self, longest: Mapping[Kind, int]) -> int | None:
+    def at_end(self) -> int | None:
         """Return the first that waits and has come as far as the longest of its kind."""
-        self._take_in()
+        longest = self.longest
         over = [(k, last) for (k, last), n in self._waiting_last.items() if n and last >= longest.get(k, math.inf)]
         if not over:
             return None

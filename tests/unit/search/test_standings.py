@@ -209,7 +209,7 @@ class Search:
 
     def step(self, asking):
         while len(self.running) < 5:
-            assert self.rule._candidates.at_end(self.rule._longest) == self.first_at_end()
+            assert self.rule._candidates.at_end() == self.first_at_end()
             number = self.rule.promote(asking)
             self.log.append(("promote", number))
             if number is None and not asking:
