@@ -24,7 +24,7 @@ from optuna.trial import FrozenTrial
 from hpsearch.search.observed import ENDED, Floats, Observed, Places
 from hpsearch.search.optuna_internals import is_of_no_study
 
-MANY = 512
+MANY = 200
 """Of more kernels those are left out that are too far from a sample to change the density there."""
 _NEGLIGIBLE = 40.0
 """All that is left out of a density is less than exp(-40) of it, where a double has 53 bits: exp(-36.7)."""
@@ -235,7 +235,7 @@ class _Axis:
     def apart(self, sample: Any, kernel: Any) -> Floats:
         """Return the squares of how many standard deviations samples are from kernels."""
         means = self.means[kernel]
-        far = self.left[sample] - means
+        far: Floats = self.left[sample] - means
         if not self.is_point:
             far = np.maximum(np.maximum(far, means - self.right[sample]), 0.0)
         far /= self.scales[kernel]
@@ -294,7 +294,8 @@ def log_pdf(self: Any, x: Floats) -> Floats:
     highest = np.maximum.reduceat(values, starts)
     highest[np.isneginf(highest)] = 0
     with np.errstate(divide="ignore"):
-        return np.log(np.add.reduceat(np.exp(values - highest[sample]), starts)) + highest
+        density: Floats = np.log(np.add.reduceat(np.exp(values - highest[sample]), starts)) + highest
+    return density
 
 
 _optuna_log_pdf = _mixtures._MixtureOfProductDistribution.log_pdf
