@@ -278,7 +278,7 @@ def log_pdf(self: Any, x: Floats) -> Floats:
     axes.sort(key=lambda axis: axis.width)
 
     def log_densities(sample: Places, kernel: Places) -> Floats:
-        total = np.log(self.weights)[kernel]
+        total: Floats = np.log(self.weights)[kernel]
         for weights, choice in chosen:
             total += np.log(weights[kernel, choice[sample]])
         for axis in axes:
