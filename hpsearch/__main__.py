@@ -29,15 +29,11 @@ def _main() -> int:
     streams.settle()
     _name_shadows()
     try:
-        if not _trains(sys.argv[1:]):
-            return _run()
-        from hpsearch.launch import early
-
-        early.start("hpsearch.trial.build")
-        try:
-            return _run()
-        finally:
-            early.dismiss()
+        if _trains(sys.argv[1:]):
+            return _run_beside_a_worker()
+        if _starts_a_cluster(sys.argv[1:]):
+            return _run_beside_a_cluster()
+        return _run()
     except KeyboardInterrupt:
         return INTERRUPTED
 
@@ -57,11 +53,39 @@ def _run() -> int:
     return run(sys.argv[1:])
 
 
+def _run_beside_a_worker() -> int:
+    from hpsearch.launch import early
+
+    early.start("hpsearch.trial.build")
+    try:
+        return _run()
+    finally:
+        early.dismiss()
+
+
+def _run_beside_a_cluster() -> int:
+    from hpsearch.launch.ray import early
+
+    early.start()
+    try:
+        return _run()
+    finally:
+        early.dismiss()
+
+
 def _trains(words: list[str]) -> bool:
     """Return whether a command line is likely to train with our loop, in worker processes."""
     known = all(word.startswith(("--config-dir", "--path")) for word in words if word.startswith("-"))
     others = ("launcher=inline", "launcher=ray", "trainer=", "trainer._target_=")
     return known and "=" in "".join(words[:1]) and not any(word.startswith(others) for word in words)
+
+
+def _starts_a_cluster(words: list[str]) -> bool:
+    """Return whether a command line is likely to train on a Ray cluster of its own."""
+    import importlib.util
+
+    joins = any(word.startswith("launcher.address=") for word in words)
+    return "launcher=ray" in words and not joins and importlib.util.find_spec("ray") is not None
 
 
 if __name__ == "__main__":

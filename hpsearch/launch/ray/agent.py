@@ -1,5 +1,6 @@
 """The actor of a slot: runs worker processes on its node, and passes on what they say."""
 
+import itertools
 import os
 import pickle
 import queue
@@ -71,6 +72,8 @@ class Agent:
         self._processes: dict[int, _Process] = {}
         self._seen: dict[tuple[str, str], bool] = {}
         self._writer = Writer(durable=False)
+        self._logs = itertools.count()
+        self._first = self._worker() if wanted.module else None
         start_thread(self._relay, name="relay")
 
     def facts(self) -> Facts:
@@ -93,22 +96,27 @@ class Agent:
 
     def close(self) -> None:
         """End every worker and what it left, and remove the files of this node."""
-        for process in self._processes.values():
-            process.worker.kill()
+        for worker in [self._first, *(process.worker for process in self._processes.values())]:
+            if worker is not None:
+                worker.kill()
         lineage.end_marked(self._mark)
         os.chdir(os.sep)
         self._folder.cleanup()
 
     def spawn(self, number: int, hello: bytes) -> None:
-        """Start a worker process."""
-        environment = worker_environment(0, self._wanted.threads, ())
-        environment = {name: value for name, value in environment.items() if name not in _FOREIGN}
-        log = self._base / f"worker-{number}.log"
-        worker = WorkerProcess(log, self._wanted.log_limit, lineage.marked(environment, self._mark), self._inbox)
+        """Start a worker process, or take the first one, which imports already."""
+        worker, self._first = self._first or self._worker(), None
         self._processes[number] = _Process(worker)
         _, argv, content = pickle.loads(hello)
         worker.send(HELLO, pickle.dumps((self._path, argv, content)))
         self._said.put((number, NAMED, f"{worker.title} of node {self._node}".encode()))
+
+    def _worker(self) -> WorkerProcess:
+        environment = worker_environment(0, self._wanted.threads, ())
+        environment = {name: value for name, value in environment.items() if name not in _FOREIGN}
+        log = self._base / f"worker-{next(self._logs)}.log"
+        marked = lineage.marked(environment, self._mark)
+        return WorkerProcess(log, self._wanted.log_limit, marked, self._inbox, self._wanted.module)
 
     def send(self, number: int, kind: bytes, payload: bytes) -> None:
         """Send a frame to a worker, behind a batch that waits for its files."""

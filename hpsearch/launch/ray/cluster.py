@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from hpsearch.launch.devices import usable_cores
 from hpsearch.launch.ray.terms import Opening, Wanted
 
 _STORE_BYTES = 80 * 2**20
@@ -37,10 +38,11 @@ def _start(opening: Opening) -> None:
     for name in ("RAY_ADDRESS", "RAY_AUTH_TOKEN"):
         os.environ.pop(name, None)
     os.environ |= _OWN_ENVIRONMENT | {"RAY_AUTH_TOKEN_PATH": str(token)}
+    _leave_out()
     try:
         _init(
             address="local",
-            num_cpus=(opening.workers or 1) * opening.wanted.threads,
+            num_cpus=usable_cores(),
             object_store_memory=_STORE_BYTES,
             include_dashboard=False,
             _node_ip_address="127.0.0.1",
@@ -48,6 +50,14 @@ def _start(opening: Opening) -> None:
         )
     except Exception as error:
         raise Refused(f"Ray does not start on this machine: {_line(error)}") from error
+
+
+def _leave_out() -> None:
+    """Let Ray start what its node needs alone: dashboard, autoscaler and log monitor take most of a start, for nothing."""
+    from ray._private.node import Node
+
+    for name in ("start_api_server", "start_monitor", "start_log_monitor"):
+        setattr(Node, name, lambda self, **_: None)  # noqa: ARG005
 
 
 def _join(opening: Opening) -> None:
@@ -71,11 +81,11 @@ def _line(error: BaseException) -> str:
 
 
 def room(nodes: list[Mapping[str, Any]], wanted: Wanted) -> int:
-    """Return how many workers fit on the nodes of a cluster."""
+    """Return how many workers fit on the nodes of a cluster that was joined."""
     count = 0
     for node in nodes:
         if node["Alive"]:
-            fits = int(node["Resources"].get("CPU", 0) / wanted.threads + 1e-6)
+            fits = int(node["Resources"].get("CPU", 0) / wanted.cpus + 1e-6)
             if wanted.gpus:
                 fits = min(fits, _on_gpus(node["Resources"].get("GPU", 0), wanted.gpus))
             count += fits

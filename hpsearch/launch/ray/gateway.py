@@ -7,7 +7,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
@@ -20,7 +19,7 @@ from hpsearch.base.threads import start_thread
 from hpsearch.launch.process import import_path
 from hpsearch.launch.ray.files import Writer, pieces, pieces_in
 from hpsearch.launch.ray.news import DOWN, OPENED, REFUSED, RELEASE, UP
-from hpsearch.launch.ray.terms import FILE, NEED, Opening, Piece
+from hpsearch.launch.ray.terms import FILE, NEED, Opening, Piece, Wanted
 from hpsearch.launch.ray.worker import RayWorker
 
 _PROGRAM = "import sys; sys.path[:] = {path!r}; {ours}from hpsearch.launch.ray.program import main; main({connection})"
@@ -29,10 +28,11 @@ _LOG_LINES = 8
 
 
 class Gateway:
-    """Starts the process and stays in touch with it; a thread hands on what it says.
+    """Starts the process, which finds a cluster, and stays in touch with it; a thread hands on what it says.
 
     Args:
-        make_opening: returns how it finds a cluster, given a place for the files of one of its own.
+        address: of the cluster; None: it starts one on this machine.
+        modules: files and folders of modules that the nodes need.
 
     Attributes:
         workers: how many are wanted.
@@ -41,7 +41,7 @@ class Gateway:
         refused: why nothing can be done with the cluster; empty for no reason.
     """
 
-    def __init__(self, make_opening: Callable[[str], Opening]) -> None:
+    def __init__(self, address: str | None = None, modules: tuple[str, ...] = ()) -> None:
         self.workers, self.nodes, self.refused = 0, "", ""
         self.up: dict[int, str] = {}
         self._answered = threading.Event()
@@ -59,7 +59,7 @@ class Gateway:
         inner = Path(self._temporary.name, "ray")  # Ray opens its folder to all, so it lies in one that is closed
         inner.mkdir()
         self._link = _short_link(inner)
-        self.tell(make_opening(str(self._link)))
+        self.tell(Opening(address, modules, str(self._link)))
         self._reader = start_thread(self._read, name="gateway")
 
     def _start(self, theirs: "Connection[Any, Any]") -> "subprocess.Popen[bytes]":
@@ -75,8 +75,14 @@ class Gateway:
                 pass_fds=[theirs.fileno()],
             )
 
-    def opened(self) -> None:
-        """Wait until there is a cluster; a ConfigError where there is none."""
+    def want(self, workers: int | None, wanted: Wanted) -> None:
+        """Wait until there is a cluster; a ConfigError where there is none.
+
+        Args:
+            workers: how many are wanted; None: as many as the nodes have room for.
+            wanted: what each needs.
+        """
+        self.tell((workers, wanted))
         self._answered.wait()
         self.check()
 
@@ -111,12 +117,12 @@ class Gateway:
         self.up.pop(slot, None)
         self.tell((slot, (RELEASE,)))
 
-    def close(self) -> None:
-        """End the process, and a cluster of its own."""
+    def close(self, now: bool = False) -> None:
+        """End the process, and a cluster of its own; `now` leaves it no time."""
         self._closing = True
         self.tell(None)
         with suppress(subprocess.TimeoutExpired):
-            self._process.wait(_CLOSE_SEC)
+            self._process.wait(0 if now else _CLOSE_SEC)
         lineage.kill_tree(self._process.pid)
         self._process.wait()
         self._reader.join()

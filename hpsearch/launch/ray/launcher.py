@@ -16,8 +16,9 @@ from hpsearch.base.types import Clock, TrialSpec
 from hpsearch.launch.devices import visible_gpus, worker_count
 from hpsearch.launch.limits import gpu_share
 from hpsearch.launch.process import import_path
+from hpsearch.launch.ray import early
 from hpsearch.launch.ray.gateway import Gateway
-from hpsearch.launch.ray.terms import Opening, Wanted, place
+from hpsearch.launch.ray.terms import Wanted, place
 from hpsearch.launch.ray.worker import RayWorker
 from hpsearch.launch.slot import Slot, Worker
 from hpsearch.launch.slots import SlotLauncher
@@ -95,11 +96,14 @@ class RayLauncher(SlotLauncher):
         self._asleep: set[int] = set()
         self._token: tuple[str, str] | None = None
 
-    def _begun(self, module: str) -> Sequence[Worker]:  # noqa: ARG002
+    def _begun(self, module: str) -> Sequence[Worker]:
         """Open the cluster, and ask for every worker."""
-        self._gateway = Gateway(self._opening)
+        if self._address is None:
+            self._gateway = early.taken() or Gateway()
+        else:
+            self._gateway = Gateway(self._address, _shipped(self._plugins))
         try:
-            self._gateway.opened()
+            self._gateway.want(self._workers or None, self._wanted(module))
             if not self._gateway.workers:
                 raise ConfigError(
                     f"launcher.threads = {self._threads}, launcher.gpus_per_trial = {self._gpus:g}: no node of the "
@@ -112,11 +116,11 @@ class RayLauncher(SlotLauncher):
         self._workers = self._gateway.workers
         return [self._spawn(index) for index in range(self._workers)]
 
-    def _opening(self, temporary: str) -> Opening:
+    def _wanted(self, module: str) -> Wanted:
+        cpus = 0 if self._address is None else self._threads
+        at_once = module if module.partition(".")[0] == __name__.partition(".")[0] else ""
         path = tuple(map(place, import_path()))
-        wanted = Wanted(self._threads, self._gpus, self._log_limit, place(str(Path.cwd())), path)
-        modules = _shipped(self._plugins) if self._address is not None else ()
-        return Opening(self._address, self._workers or None, wanted, modules, temporary)
+        return Wanted(cpus, self._threads, self._gpus, self._log_limit, place(str(Path.cwd())), path, at_once)
 
     def _spawn(self, index: int) -> RayWorker:
         gateway, number = self._running(), next(self._numbers)

@@ -34,16 +34,23 @@ def main(fd: int) -> None:
     connection = Connection(fd)
     opening: Opening = connection.recv()
     try:
-        gateway = _Gateway(connection, opening)
+        open_cluster(opening)
     except Refused as error:
         connection.send((REFUSED, str(error)))
         return
-    try:
-        is_closed = gateway.run()
-    finally:
-        gateway.close()
+    is_closed = False
+    with suppress(EOFError, OSError):
+        if needs := connection.recv():
+            is_closed = _serve(_Gateway(connection, *needs))
     if not is_closed:
         _remove(Path(opening.temporary))
+
+
+def _serve(gateway: "_Gateway") -> bool:
+    try:
+        return gateway.run()
+    finally:
+        gateway.close()
 
 
 def _remove(link: Path) -> None:
@@ -56,17 +63,15 @@ def _remove(link: Path) -> None:
 class _Gateway:
     """Gives what the driver says to the actors of its slots, and what they say to the driver."""
 
-    def __init__(self, connection: Connection, opening: Opening) -> None:
+    def __init__(self, connection: Connection, workers: int | None, wanted: Wanted) -> None:
         self._connection = connection
         self._writes = threading.Lock()
         self._places: dict[int, _Place] = {}
-        open_cluster(opening)
         import ray
 
         nodes = ray.nodes()
-        self._wanted = opening.wanted if has_gpus(nodes) else replace(opening.wanted, gpus=0)
-        fits = room(nodes, self._wanted)
-        self.tell(OPENED, opening.workers or fits, _described(nodes))
+        self._wanted = wanted if has_gpus(nodes) else replace(wanted, gpus=0)
+        self.tell(OPENED, workers or room(nodes, self._wanted), _described(nodes))
 
     def tell(self, *news: Any) -> None:
         with self._writes, suppress(OSError):
@@ -198,7 +203,7 @@ class _Place:
 def _actor(wanted: Wanted) -> Any:
     import ray
 
-    options = {"num_cpus": wanted.threads, "max_restarts": 0, "max_task_retries": 0}
+    options = {"num_cpus": wanted.cpus, "max_restarts": 0, "max_task_retries": 0}
     groups = {"orders": 1, "news": 1, "close": 1}
     made = ray.remote(num_gpus=wanted.gpus or 0, concurrency_groups=groups, **options)(Agent)
     return made.remote(wanted)

@@ -22,18 +22,22 @@ class Wanted:
     """What every worker needs.
 
     Attributes:
-        threads: CPUs of Ray's that it takes, and threads that it computes with.
+        cpus: of Ray's that it takes; 0 on a cluster of its own, which has no other use.
+        threads: that it computes with.
         gpus: that it takes, or the share of one; 0 where there are none.
         log_limit: bytes that a log may have.
         folder: in which the driver works.
         path: where the driver looks for modules.
+        module: of this package that it imports at once, before it is told what to train; empty for none.
     """
 
+    cpus: int
     threads: int
     gpus: float
     log_limit: int
     folder: Place
     path: tuple[Place, ...]
+    module: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +46,11 @@ class Opening:
 
     Attributes:
         address: of the cluster; None: start one on this machine.
-        workers: how many are wanted; None: as many as the nodes have room for.
-        wanted: what each needs.
         modules: files and folders of modules that the nodes need.
         temporary: for the files of a cluster of its own, in a folder that is closed to others.
     """
 
     address: str | None
-    workers: int | None
-    wanted: Wanted
     modules: tuple[str, ...]
     temporary: str
 
