@@ -75,9 +75,8 @@ def _run_beside_a_cluster() -> int:
 
 def _trains(words: list[str]) -> bool:
     """Return whether a command line is likely to train with our loop, in worker processes."""
-    known = all(word.startswith(("--config-dir", "--path")) for word in words if word.startswith("-"))
     others = ("launcher=inline", "launcher=ray", "trainer=", "trainer._target_=")
-    return known and "=" in "".join(words[:1]) and not any(word.startswith(others) for word in words)
+    return _is_configured(words) and not any(word.startswith(others) for word in words)
 
 
 def _starts_a_cluster(words: list[str]) -> bool:
@@ -85,7 +84,13 @@ def _starts_a_cluster(words: list[str]) -> bool:
     import importlib.util
 
     joins = any(word.startswith("launcher.address=") for word in words)
-    return "launcher=ray" in words and not joins and importlib.util.find_spec("ray") is not None
+    return _is_configured(words) and "launcher=ray" in words and not joins and bool(importlib.util.find_spec("ray"))
+
+
+def _is_configured(words: list[str]) -> bool:
+    """Return whether a command line is words of a configuration alone."""
+    known = all(word.startswith(("--config-dir", "--path")) for word in words if word.startswith("-"))
+    return known and "=" in "".join(words[:1])
 
 
 if __name__ == "__main__":

@@ -137,6 +137,21 @@ def test_a_command_that_is_interrupted_or_killed_ends_its_cluster(temporary, sig
     assert ("ray" not in command.text.replace("launcher=ray", "").lower()) or sign == signal.SIGKILL
 
 
+def test_a_cluster_that_starts_beside_a_command_that_is_refused_is_ended_at_once(temporary):
+    code, text = run(*STUDY, "optimizer.lr=fast")
+    assert (code, len(text.splitlines())) == (2, 1), text
+    nothing_left()
+    assert sorted(each.name for each in temporary.parent.iterdir()) == ["out", "t"]
+
+
+def test_a_command_that_is_killed_while_its_cluster_starts_leaves_nothing(temporary):
+    command = Command(*STUDY, "trainer.epochs=500")
+    command.until(lambda: processes("gcs/gcs_server"))
+    command.process.kill()
+    assert command.end() == -signal.SIGKILL
+    nothing_left()
+
+
 def test_a_study_outlives_a_node_that_is_killed_and_uses_one_that_joins(folder):
     with ray_cluster(1, 1, 1) as cluster:
         words = [word for word in STUDY if not word.startswith(("launcher.workers", "study.seeds"))]
