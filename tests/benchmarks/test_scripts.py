@@ -52,6 +52,11 @@ SHORT = {
         (),
     ),
     "bench_program": (["--runs", "1", "--seconds", "0"], [r'"over_sec": '], ()),
+    "bench_ray": (
+        ["--quick", "--part", "sleep"],
+        [r"\| sleep \| ray \| start_sec \d", r"throughput of Ray over processes, sleep: \d\.\d"],
+        [pytest.mark.ray],
+    ),
     "bench_report": (
         ["--points", "20", "--epochs", "2", "--opens", "1"],
         [r'"trials": 20', r'"load_sec": \d'],

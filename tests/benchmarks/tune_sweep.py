@@ -28,8 +28,8 @@ VALIDATION, BATCH, EVALUATED = 6_000, 64, 500
 
 def samples(images):
     """Return training and validation images in [0, 1], with their classes."""
-    pixels = np.frombuffer(gzip.open(FILES / "train-images-idx3-ubyte.gz").read(), np.uint8, offset=16)
-    classes = np.frombuffer(gzip.open(FILES / "train-labels-idx1-ubyte.gz").read(), np.uint8, offset=8)
+    pixels = np.frombuffer(gzip.decompress((FILES / "train-images-idx3-ubyte.gz").read_bytes()), np.uint8, offset=16)
+    classes = np.frombuffer(gzip.decompress((FILES / "train-labels-idx1-ubyte.gz").read_bytes()), np.uint8, offset=8)
     order = np.random.default_rng(0).permutation(len(classes))
     train, valid = order[:images], order[-VALIDATION:]
     x = torch.from_numpy(pixels.reshape(-1, 1, 28, 28)[np.concatenate([train, valid])]).float() / 255
@@ -68,7 +68,8 @@ def train(config, form, data):
     model.eval()
     with torch.no_grad():
         logits = torch.cat([model(xb) for xb in x_valid.split(EVALUATED)])
-    tune.report({"valid_loss": loss_fn(logits, y_valid).item(), "valid_acc": (logits.argmax(1) == y_valid).float().mean().item()})
+    right = (logits.argmax(1) == y_valid).float().mean()
+    tune.report({"valid_loss": loss_fn(logits, y_valid).item(), "valid_acc": right.item()})
 
 
 class Times(tune.Callback):
