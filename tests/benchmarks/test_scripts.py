@@ -3,6 +3,7 @@
 import json
 import re
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -55,7 +56,7 @@ SHORT = {
     "bench_ray": (
         ["--quick", "--part", "sleep"],
         [r"\| sleep \| ray \| start_sec \d", r"throughput of Ray over processes, sleep: \d\.\d"],
-        [pytest.mark.ray],
+        [pytest.mark.ray, pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed")],
     ),
     "bench_report": (
         ["--points", "20", "--epochs", "2", "--opens", "1"],

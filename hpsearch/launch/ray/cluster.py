@@ -53,7 +53,7 @@ def _start(opening: Opening) -> None:
 
 
 def _leave_out() -> None:
-    """Let Ray start what a node needs alone: dashboard, autoscaler and log monitor cost much of a start, for nothing."""
+    """Let Ray start what a node needs alone: dashboard, autoscaler and log monitor take time, and nobody asks them."""
     from ray._private.node import Node
 
     for name in ("start_api_server", "start_monitor", "start_log_monitor"):
