@@ -56,8 +56,9 @@ def found_twice(package: str) -> tuple[str, str] | None:
         package: its dotted name, of which the first part counts.
     """
     name = package.partition(".")[0]
-    installed, own = _file(name, elsewhere()), _file(name, [os.getcwd()])  # noqa: PTH109
-    if not installed or not own or os.path.realpath(installed) == os.path.realpath(own):
+    own = _file(name, [os.getcwd()])  # noqa: PTH109
+    installed = _file(name, elsewhere()) if own else ""  # every point of a study asks
+    if not installed or os.path.realpath(installed) == os.path.realpath(own):
         return None
     return installed, own
 

@@ -28,7 +28,7 @@ def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 def copied(value: Any) -> Any:
     """Return a deep copy of plain containers."""
     if isinstance(value, dict):
-        return {name: copied(item) for name, item in value.items()}
+        return {name: copied(item) if isinstance(item, dict | list) else item for name, item in value.items()}
     return [copied(item) for item in value] if isinstance(value, list) else value
 
 
