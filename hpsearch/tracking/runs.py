@@ -19,7 +19,7 @@ from hpsearch.base.markdown import markdown_text
 from hpsearch.base.plain import flatten
 from hpsearch.base.types import TrialState
 from hpsearch.base.words import typed
-from hpsearch.tracking.events import RENEWING, TrialFold, TrialRecord, check_command, replay_command
+from hpsearch.tracking.events import RENEWING, TrialFold, TrialRecord, check_command
 from hpsearch.tracking.names import (
     END,
     EPOCH,
@@ -180,8 +180,15 @@ def trial_name(record: TrialRecord) -> str:
     return shorten(" ".join([str(record.id), *words]), 120)
 
 
-def trial_tags(study: str, trail: Trail, record: TrialRecord) -> dict[str, str]:
-    """Return the tags of a study's trial, whose lines so far are `record`: readable ones, and all of it for `query`."""
+def trial_tags(study: str, trail: Trail, record: TrialRecord, replay: str) -> dict[str, str]:
+    """Return the tags of a study's trial: readable ones, and its record in full for `query`.
+
+    Args:
+        study: its name.
+        trail: how far the trial is sent.
+        record: what its lines say so far.
+        replay: the command that trains it again.
+    """
     readable = {
         **{fact_name(key): text_of(value, LONGEST_LABEL) for key, value in record.facts.items()},
         "state": record.state.value,
@@ -190,7 +197,7 @@ def trial_tags(study: str, trail: Trail, record: TrialRecord) -> dict[str, str]:
         "fold": str(record.id.fold),
         "attempts": str(record.attempts),
         "key": record.key,
-        "replay": replay_tag(study, record),
+        "replay": check_command(study, record) if is_cut(replay) else replay,
     }
     if record.reason or record.attempts > 1:
         readable["reason"] = short(record.reason)
@@ -201,14 +208,8 @@ def trial_tags(study: str, trail: Trail, record: TrialRecord) -> dict[str, str]:
     return {**readable, **chunks(kept)}
 
 
-def replay_tag(study: str, record: TrialRecord) -> str:
-    """Return the command that trains a trial again; of one too long for a tag that which takes it from the record."""
-    whole = replay_command(study, record)
-    return check_command(study, record) if is_cut(whole) else whole
-
-
 def is_cut(command: str) -> bool:
-    """Return whether a command is too long for a tag."""
+    """Return whether a command is too long for a tag, which holds then the one that takes the trial from the record."""
     return len(command) > CHUNK
 
 

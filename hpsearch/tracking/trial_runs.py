@@ -99,9 +99,11 @@ class TrialRuns:
     def _send(self, name: str, trail: Trail, events: Sequence[Event], metrics: Sequence[Metric], told: bool) -> None:
         """Send everything of one kind in one call; tags where the record says more than reports."""
         record, params, tags = trail.fold.record(), dict[str, str](), dict[str, str]()
+        study = self._study_run.study["name"]
         begins = trail.run is None or self._sent.run(name) != trail.run or any(e["event"] == "spec" for e in events)
+        replay = replay_command(study, record) if told or begins else ""
         if told:
-            tags = runs.trial_tags(self._study_run.study["name"], trail, record)
+            tags = runs.trial_tags(study, trail, record, replay)
             metrics = [*metrics, *self._score(name, record)]
         if begins:
             params = {} if name in self._rounded else runs.trial_params(record)
@@ -114,7 +116,8 @@ class TrialRuns:
         self._writer.log(run, metrics, params, {**tags, runs.SENT: str(trail.offset)})
         if begins:
             log_yaml(self._writer, run, record.config, "config.yaml")
-            self._replay(run, record)
+            if runs.is_cut(replay):
+                self._writer.content(run, replay.encode(), "replay.txt")
         if told:
             self._describe(run, record, events)
 
@@ -122,11 +125,6 @@ class TrialRuns:
         """Return the score of a trial, unless its run has it from before the line that said so was lost."""
         known, self._scores[name] = self._scores.get(name), record.score
         return runs.score_metric(record) if record.score != known else []
-
-    def _replay(self, run: str, record: TrialRecord) -> None:
-        """Keep the command of a trial whole where it is too long for a tag."""
-        if runs.is_cut(whole := replay_command(self._study_run.study["name"], record)):
-            self._writer.content(run, whole.encode(), "replay.txt")
 
     def recolour(self, final: bool) -> None:
         """Bring the colours of earlier runs up to the scale of all values."""

@@ -148,6 +148,11 @@ def _specified(folder, **params):
     return record.trial(made.id)
 
 
+def _tags(study, trail):
+    record = trail.fold.record()
+    return runs.trial_tags(study, trail, record, replay_command(study, record))
+
+
 def test_no_fact_takes_the_place_of_a_tag_of_ours(tmp_path):
     record = Record(tmp_path / "study")
     made = fake.spec(record.folder, 0)
@@ -157,7 +162,7 @@ def test_no_fact_takes_the_place_of_a_tag_of_ours(tmp_path):
     record.close()
     trail = Trail()
     trail.take(_events(record.folder, made))
-    tags = runs.trial_tags("study", trail, trail.fold.record())
+    tags = _tags("study", trail)
     assert (tags["state"], tags["point"], tags["f1"]) == ("RUNNING", "0", "0.91234567")
     assert (tags["_x73_tate"], tags["_x70_oint"], tags["_x6d_lflow.runName"]) == ("mine", "7", "a")
     assert not {"superseded", "mlflow.runName", "hpsearch.uid"} & set(tags)
@@ -201,7 +206,7 @@ def test_tags_hold_the_whole_record(tmp_path):
     path = tmp_path / "study" / "events" / "5-0-0.jsonl"
     trail = Trail()
     trail.take(read_lines(path)[0])
-    tags = runs.trial_tags("lr_sweep", trail, trail.fold.record())
+    tags = _tags("lr_sweep", trail)
     assert tags["state"] == "COMPLETE"
     assert tags["attempts"] == "2"
     assert tags["data.digest"] == "d1gest"
@@ -216,9 +221,11 @@ def test_tags_hold_the_whole_record(tmp_path):
 def test_a_command_too_long_for_a_tag_gives_way_to_one_that_takes_the_trial_from_the_record(tmp_path):
     fake.write_study(tmp_path / "study").close()
     record = read_trial(tmp_path / "study" / "events" / "5-0-0.jsonl")
-    assert runs.replay_tag("rates", record) == replay_command("rates", record)
+    whole = replay_command("rates", record)
+    assert runs.trial_tags("rates", Trail(), record, whole)["replay"] == whole
     long = replace(record, overrides=(f"data.classes=[{','.join(map(str, range(3000)))}]",))
-    assert runs.replay_tag("rates", long) == "python -m hpsearch replay rates/5/0 --check"
+    tags = runs.trial_tags("rates", Trail(), long, replay_command("rates", long))
+    assert tags["replay"] == "python -m hpsearch replay rates/5/0 --check"
 
 
 def test_the_note_of_a_stage_says_of_what():
