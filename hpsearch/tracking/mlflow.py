@@ -11,6 +11,7 @@ from hpsearch.base.errors import StorageError
 from hpsearch.base.passwords import without_password
 from hpsearch.base.threads import start_thread
 from hpsearch.tracking import runs, store
+from hpsearch.tracking.apart import Load, SenderApart
 from hpsearch.tracking.identity import sent_file
 from hpsearch.tracking.names import AFTERWARDS
 from hpsearch.tracking.runs import Metric
@@ -60,7 +61,8 @@ class MlflowTracker:
         self._urgent = False
         self._deadline: float | None = None
         self._thread: threading.Thread | None = None
-        self._sender: Sender | None = None
+        self._folder = Path()
+        self._sender: Sender | SenderApart | None = None
 
     def check(self) -> None:
         """Refuse a store that cannot be used."""
@@ -73,9 +75,10 @@ class MlflowTracker:
             folder: the study's folder.
         """
         self._settings.enter_context(store.settings(self._timeout_sec))
-        self._sender = Sender(folder, self.uri, self.artifacts, self._artifact_mib)
-        self._pending = self._sender.pending()
-        self._thread = start_thread(self._run, self._sender, name="mlflow-sender")
+        self._folder = folder
+        sender = self._sender = self._sender_here()
+        self._pending = sender.pending()
+        self._thread = start_thread(self._run, name="mlflow-sender")
 
     def changed(self, names: Iterable[str]) -> None:
         """Note that event files have new lines."""
@@ -99,6 +102,8 @@ class MlflowTracker:
                 self._deadline = time.monotonic() + timeout_sec
                 self._condition.notify_all()
             self._thread.join(timeout_sec + LAST_FILE_SEC)
+            if isinstance(self._sender, SenderApart):
+                self._sender.close()
         return self._idle()
 
     def problem(self) -> str | None:
@@ -113,17 +118,21 @@ class MlflowTracker:
     def _idle(self) -> bool:
         return not self._pending and not self._sending
 
-    def _run(self, sender: Sender) -> None:
-        with closing(sender):
-            self._send_until_closed(sender)
+    def _run(self) -> None:
+        try:
+            self._send_until_closed()
+        finally:
+            if isinstance(self._sender, Sender):
+                self._sender.close()
 
-    def _send_until_closed(self, sender: Sender) -> None:
-        wait_sec = 0.0
+    def _send_until_closed(self) -> None:
+        wait_sec, load = 0.0, Load()
         while True:
             with self._condition:
                 self._condition.wait_for(lambda: self._urgent or self._deadline is not None, wait_sec)
                 names, self._pending = self._pending, set()
                 self._sending, self._urgent = True, False
+            sender = self._where(load)
             left = sender.send(names, self._over) if names else set()
             with self._condition:
                 self._pending |= left
@@ -134,6 +143,21 @@ class MlflowTracker:
             wait_sec = min(max(2 * wait_sec, 0.5), LONGEST_WAIT_SEC) if left else self._send_every_sec
             if left and self._deadline is not None:
                 time.sleep(0.2)
+
+    def _where(self, load: Load) -> Sender | SenderApart:
+        """Return what sends: from a process of its own once that takes much of this one's time."""
+        sender = self._sender or self._sender_here()
+        if isinstance(sender, Sender) and load.is_much() and self._deadline is None:
+            sender.close()
+            sender = SenderApart(self._folder, self.uri, self.artifacts, self._artifact_mib, self._timeout_sec)
+        elif isinstance(sender, SenderApart) and sender.is_gone:
+            sender.close()
+            sender = self._sender_here()
+        self._sender = sender
+        return sender
+
+    def _sender_here(self) -> Sender:
+        return Sender(self._folder, self.uri, self.artifacts, self._artifact_mib)
 
     def _over(self) -> bool:
         return self._deadline is not None and time.monotonic() > self._deadline

@@ -5,7 +5,7 @@
 
 Every worker replays a row of a table of learning curves, a report every 30 s or so (its own rate within 30 % of that).
 The clock is virtual: it moves on by the processor time that the driver's process spends (the sender's and the screen's
-too, as if they took turns on one core), by `--disk-ms` for every wait for the disk, and by waiting for the next worker.
+too, as if they took turns on one core; a sender that has moved to a process of its own is measured by itself), by `--disk-ms` for every wait for the disk, and by waiting for the next worker.
 Measured is a window after a warm-up; the profile says which part of the program spent the driver's time.
 
 Cases, each in a study that has 2,000 points: ``auto``, `sampler=auto` with `pruner=auto`, which trained the points
@@ -59,6 +59,7 @@ class Figures:
     asked: int
     busy: float
     idle: float
+    apart: float
     fill_sec: float
     peak_mib: float
     parts: Mapping[str, float]
@@ -105,10 +106,15 @@ def measure(setting: Setting, source: Path | None, home: Path) -> Figures:
         if copying:
             copying.begin()
         launcher.every_tick = tick
-        return _window(setting, driver, launcher, meter, folder)
+        figures = _window(setting, driver, launcher, meter, copying, folder)
+        if copying:
+            copying.close()
+        return figures
 
 
-def _window(setting: Setting, driver: Any, launcher: SimulatedLauncher, meter: Meter, folder: Path) -> Figures:
+def _window(
+    setting: Setting, driver: Any, launcher: SimulatedLauncher, meter: Meter, copying: Copying | None, folder: Path
+) -> Figures:
     began, filled, start, before = meter.now(), None, float("inf"), None
     with meter.part(DRIVER), driver.searching():
         while driver.step():
@@ -117,11 +123,11 @@ def _window(setting: Setting, driver: Any, launcher: SimulatedLauncher, meter: M
                 filled = now - began
                 start = now + setting.warm_sec
             if before is None and now >= start:
-                before = _standing(driver, launcher, meter, folder)
+                before = _standing(driver, launcher, meter, copying)
             if before is not None and now >= before["now"] + setting.window_sec:
                 break
     assert before is not None and filled is not None, "the study ended before its window"
-    after = _standing(driver, launcher, meter, folder)
+    after = _standing(driver, launcher, meter, copying)
     sec = after["now"] - before["now"]
     parts = {part: (after["spent"][part] - before["spent"][part]) / sec for part in after["spent"]}
     parts.pop(SIMULATION)
@@ -129,7 +135,8 @@ def _window(setting: Setting, driver: Any, launcher: SimulatedLauncher, meter: M
         case=setting.case, workers=setting.workers, points=after["asked"], sec=sec,
         reports=after["reports"] - before["reports"], asked=after["asked"] - before["asked"],
         busy=(after["busy"] - before["busy"]) / sec,
-        idle=(after["idle"] - before["idle"]) / (sec * setting.workers), fill_sec=filled,
+        idle=(after["idle"] - before["idle"]) / (sec * setting.workers),
+        apart=(after["apart"] - before["apart"]) / sec, fill_sec=filled,
         peak_mib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         parts={part: round(share, 4) for part, share in sorted(parts.items(), key=lambda each: -each[1])},
         record_mib=_size_mib(folder),
@@ -141,10 +148,10 @@ def _size_mib(folder: Path) -> float:
     return sum(path.stat().st_size for path in folder.rglob("*.j*") if path.is_file()) / 2**20
 
 
-def _standing(driver: Any, launcher: SimulatedLauncher, meter: Meter, folder: Path) -> dict[str, Any]:
+def _standing(driver: Any, launcher: SimulatedLauncher, meter: Meter, copying: Copying | None) -> dict[str, Any]:
     return {
         "now": meter.now(), "busy": meter.busy, "spent": Counter(meter.spent), "reports": launcher.reports,
-        "idle": launcher.idle_sec(), "asked": driver.asked,
+        "idle": launcher.idle_sec(), "asked": driver.asked, "apart": copying.apart_sec if copying else 0.0,
     }  # fmt: skip
 
 
@@ -174,14 +181,14 @@ def in_its_own_process(setting: Setting, source: Path | None) -> Figures:
 def markdown(figures: Sequence[Figures]) -> str:
     """Return the figures as tables: what was measured, and what the driver spent its time on."""
     rows = [
-        "| case | workers | reports/s | new points/s | driver busy | workers idle | most reports/s | memory | points "
+        "| case | workers | reports/s | new points/s | driver busy | workers idle | sender apart | most reports/s | memory | points "
         "| filled in |",
-        "|---|---|---|---|---|---|---|---|---|---|",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for each in figures:
         rows.append(
             f"| {each.case} | {each.workers:,} | {each.per_sec:.1f} | {each.asked / each.sec:.1f} | {each.busy:.1%} "
-            f"| {each.idle:.2%} | {each.most_per_sec:,.0f} | {each.peak_mib:,.0f} MiB | {each.points:,} "
+            f"| {each.idle:.2%} | {each.apart:.1%} | {each.most_per_sec:,.0f} | {each.peak_mib:,.0f} MiB | {each.points:,} "
             f"| {each.fill_sec:.0f} s |"
         )
     names = sorted({part for each in figures for part in each.parts})

@@ -86,17 +86,24 @@ class Screen:
 
 
 class Copying:
-    """The sender, which works in turns with the driver and not in a thread beside it: every two virtual seconds."""
+    """The sender, every two virtual seconds: in turns with the driver, or in a process of its own as for a session.
+
+    Attributes:
+        apart_sec: processor time of that process, which is not the driver's.
+    """
 
     def __init__(self, folder: Path, meter: Meter) -> None:
         from hpsearch.tracking import store
+        from hpsearch.tracking.apart import Load, SenderApart
         from hpsearch.tracking.sender import Sender
 
-        self._sender = Sender(
-            folder, store.sqlite_uri(folder.parents[1] / "mlflow.db"), folder.parents[1] / "artifacts"
-        )
+        uri = store.sqlite_uri(folder.parents[1] / "mlflow.db"), folder.parents[1] / "artifacts"
+        self._sender: Any = Sender(folder, *uri)
+        self._apart = lambda: SenderApart(folder, *uri, artifact_mib=10.0, timeout_sec=10.0)
         self._meter, self._next = meter, 0.0
+        self._load: Load | None = Load(meter.now, lambda: meter.spent["sender"])
         self._names: set[str] = set()
+        self.apart_sec = 0.0
 
     def begin(self) -> None:
         """Send what there is before; nobody is charged for it."""
@@ -109,14 +116,23 @@ class Copying:
         self._names.update(names)
 
     def send(self) -> None:
-        """Send it if it is time."""
+        """Send it if it is time, and the process of its own is not at work."""
         if (now := self._meter.now()) < self._next or not self._names:
             return
-        self._next = now + SEND_SEC
         with self._meter.part("sender"):
+            if self._load and self._load.is_much():
+                self._sender.close()
+                self._sender, self._load = self._apart(), None
             names, self._names = self._names, set()
             self._names |= self._sender.send(names)
         assert self._sender.problem is None, self._sender.problem
+        spent = 0.0 if self._load else self._sender.spent
+        self._next = now + max(SEND_SEC, spent - self.apart_sec)
+        self.apart_sec = spent
+
+    def close(self) -> None:
+        """Let go of the store."""
+        self._sender.close()
 
 
 def compose_case(setting: Setting, table: Any, epochs: int | None = None) -> Any:
