@@ -5,7 +5,8 @@
 
 Every worker replays a row of a table of learning curves, a report every 30 s or so (its own rate within 30 % of that).
 The clock is virtual: it moves on by the processor time that the driver's process spends (the sender's and the screen's
-too, as if they took turns on one core; a sender that has moved to a process of its own is measured by itself), by `--disk-ms` for every wait for the disk, and by waiting for the next worker.
+too, as if they took turns on one core), by `--disk-ms` for every wait for the disk, and by waiting for the next worker.
+A sender that has moved to a process of its own is charged by itself: ``sender apart`` is the share of its core.
 Measured is a window after a warm-up; the profile says which part of the program spent the driver's time.
 
 Cases, each in a study that has 2,000 points: ``auto``, `sampler=auto` with `pruner=auto`, which trained the points
@@ -181,15 +182,15 @@ def in_its_own_process(setting: Setting, source: Path | None) -> Figures:
 def markdown(figures: Sequence[Figures]) -> str:
     """Return the figures as tables: what was measured, and what the driver spent its time on."""
     rows = [
-        "| case | workers | reports/s | new points/s | driver busy | workers idle | sender apart | most reports/s | memory | points "
-        "| filled in |",
+        "| case | workers | reports/s | new points/s | driver busy | workers idle | sender apart | most reports/s "
+        "| memory | points | filled in |",
         "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for each in figures:
         rows.append(
             f"| {each.case} | {each.workers:,} | {each.per_sec:.1f} | {each.asked / each.sec:.1f} | {each.busy:.1%} "
-            f"| {each.idle:.2%} | {each.apart:.1%} | {each.most_per_sec:,.0f} | {each.peak_mib:,.0f} MiB | {each.points:,} "
-            f"| {each.fill_sec:.0f} s |"
+            f"| {each.idle:.2%} | {each.apart:.1%} | {each.most_per_sec:,.0f} | {each.peak_mib:,.0f} MiB "
+            f"| {each.points:,} | {each.fill_sec:.0f} s |"
         )
     names = sorted({part for each in figures for part in each.parts})
     rows += ["", f"| share of the time, % | {' | '.join(names)} |", f"|---|{'---|' * len(names)}"]
