@@ -98,7 +98,8 @@ def searched(sampler, space, directions, pruner=None, points=60):
 )
 def test_tpe_proposes_the_same_points_bit_for_bit(name, directions, options):
     options = {"seed": 1, "n_startup_trials": 5, "multivariate": True, "constant_liar": True, **options}
-    ours, optunas = (searched(kind(**options), SPACES[name], directions) for kind in (TPESampler, Optunas))
+    space = {**SPACES[name], "fixed": FloatDistribution(2, 2)}
+    ours, optunas = (searched(kind(**options), space, directions) for kind in (TPESampler, Optunas))
     assert ours == optunas
 
 
@@ -158,11 +159,12 @@ def test_a_density_of_many_kernels_is_that_of_all(name, near):
     assert np.ptp(wanted) > 0.1
 
 
-def test_what_is_left_out_is_more_than_half_of_the_kernels(monkeypatch):
+@pytest.mark.parametrize("name", ["numbers", "steps"])
+def test_what_is_left_out_is_more_than_half_of_the_kernels(name, monkeypatch):
     reckoned = []
     kept = optuna_tpe._near
     monkeypatch.setattr(optuna_tpe, "_near", lambda *args: reckoned.append(kept(*args)) or reckoned[-1])
-    many = mixture(SPACES["numbers"], 3000, np.random.default_rng(1))
+    many = mixture(SPACES[name], 3000, np.random.default_rng(1))
     many.log_pdf(many.sample(np.random.RandomState(2), 24))
     assert len(reckoned[0][0]) < 24 * 3000 / 2
 
@@ -178,7 +180,8 @@ def test_few_kernels_are_optunas_own_bit_for_bit(monkeypatch):
 def test_a_sample_outside_the_range_has_no_density():
     many = mixture(SPACES["numbers"], 3000, np.random.default_rng(1))._mixture_distribution
     with np.errstate(all="ignore"):
-        assert np.isneginf(optuna_tpe.log_pdf(many, np.array([[2.0, 0.5], [0.1, 0.5]]))).tolist() == [True, False]
+        found = optuna_tpe.log_pdf(many, np.array([[2.0, 0.5], [0.1, 0.5], [1e-5, 0.5], [0.1, -0.1]]))
+    assert np.isneginf(found).tolist() == [True, False, True, True]
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -194,6 +197,40 @@ def test_of_many_trials_it_proposes_what_optuna_does_to_rounding(optunas_density
     monkeypatch.setattr(_MixtureOfProductDistribution, "log_pdf", optuna_tpe.log_pdf)
     found = TPESampler(**options).sample_relative(study, trial, space)
     assert found == wanted
+
+
+def drawn(space, directions, ended, running, seed=0):
+    """Return a study of so many trials, and one that is asked, all of them drawn at random."""
+    study = optuna.create_study(directions=directions, sampler=RandomSampler(seed=seed))
+    rng, asked = np.random.default_rng(seed), RandomSampler(seed=seed)
+    for number in range(ended + running):
+        params = {name: asked.sample_independent(study, None, name, each) for name, each in space.items()}
+        values = rng.random(len(directions)).tolist() if number < ended else None
+        state = TrialState.RUNNING if values is None else TrialState.COMPLETE
+        study.add_trial(optuna.create_trial(state=state, values=values, params=params, distributions=space))
+    return study, study.ask(space)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_of_several_objectives_all_good_trials_weigh_alike():
+    study, trial = drawn(SPACES["numbers"], ["minimize", "maximize"], 320, 0)
+    options = {"multivariate": True, "seed": 4}
+    ours, optunas = (kind(**options).sample_relative(study, trial, SPACES["numbers"]) for kind in (TPESampler, Optunas))
+    assert ours == optunas
+    sampler = TPESampler(**options)
+    known = optuna_tpe._observed(sampler, study)
+    below, _ = optuna_tpe._estimators(sampler, study, known, SPACES["numbers"], trial.number)
+    assert below._mixture_distribution.weights.tolist() == pytest.approx([1 / 33] * 33)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(("liar", "kernels"), [(True, 30 - 3 + 4 + 1), (False, 30 - 3 + 1)])
+def test_the_trial_that_is_asked_for_is_not_among_the_others(liar, kernels):
+    study, trial = drawn(SPACES["numbers"], ["minimize"], 30, 4)
+    sampler = TPESampler(multivariate=True, constant_liar=liar)
+    known = optuna_tpe._observed(sampler, study)
+    _, above = optuna_tpe._estimators(sampler, study, known, SPACES["numbers"], trial.number if liar else None)
+    assert len(above._mixture_distribution.weights) == kernels
 
 
 @pytest.mark.filterwarnings("ignore")
