@@ -6,7 +6,7 @@ they have many kernels only those are reckoned with that a rounded sum can tell 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -192,74 +192,107 @@ def log_ndtr(a: NDArray[Any]) -> Floats:
     return values
 
 
+def _ndtr(a: Floats) -> Floats:
+    """Return the standard normal distribution function."""
+    from scipy.special import ndtr
+
+    values: Floats = ndtr(a)
+    return values
+
+
 @dataclass(frozen=True)
-class _Axis:
-    """A numeric hyperparameter of samples and kernels, on the scale of the kernels.
+class _Axes:
+    """Numeric hyperparameters of kernels and samples, those with the narrowest kernels first, on the kernels' scale.
 
     Attributes:
-        means: of the kernels.
-        scales: their standard deviations before they are cut off at the ends.
-        low: end of the range.
-        high: the other.
-        left: of every sample: the lower end of its cell, which is a point where there is no step.
+        means: of the kernels, ``[P, K]``.
+        scales: their standard deviations before they are cut off at the ends, ``[P, K]``.
+        low: ends of the ranges, ``[P, 1]``.
+        high: the others.
+        left: of every sample: the lower end of its cell, which is a point where there is no step, ``[P, S]``.
         right: the upper end.
-        is_point: whether there is no step.
+        are_points: whether there is no step, ``[P]``.
     """
 
     means: Floats
     scales: Floats
-    low: float
-    high: float
+    low: Floats
+    high: Floats
     left: Floats
     right: Floats
-    is_point: bool
+    are_points: NDArray[np.bool_]
 
     @classmethod
-    def of(cls, kernels: Any, x: Floats) -> "_Axis":
-        scale = np.log if kernels.is_log else np.asarray
-        left, right = scale(x - kernels.step / 2), scale(x + kernels.step / 2)
-        low, high = kernels.adapted_low, kernels.adapted_high
-        return cls(kernels.mu, kernels.sigma, low, high, left, right, kernels.step == 0.0)
+    def of(cls, distributions: Sequence[Any], x: Sequence[Floats]) -> "_Axes":
+        """Return the axes of distributions, at the values that samples have of each."""
+        scaled = [np.log if each.is_log else np.asarray for each in distributions]
+        half = [each.step / 2 for each in distributions]
+        axes = cls(
+            means=np.array([each.mu for each in distributions]),
+            scales=np.array([each.sigma for each in distributions]),
+            low=np.array([[each.adapted_low] for each in distributions]),
+            high=np.array([[each.adapted_high] for each in distributions]),
+            left=np.array([scale(values - h) for scale, values, h in zip(scaled, x, half, strict=True)]),
+            right=np.array([scale(values + h) for scale, values, h in zip(scaled, x, half, strict=True)]),
+            are_points=np.array([each.step == 0.0 for each in distributions]),
+        )
+        order = np.argsort((axes.scales / (axes.high - axes.low)).mean(axis=1))
+        return cls(*(getattr(axes, each.name)[order] for each in fields(cls)))
+
+    @property
+    def are_inside(self) -> bool:
+        """Whether all means lie in the ranges, to rounding: of one that was made smaller they may not."""
+        rounding = 1e-9 * (self.high - self.low)
+        return bool(((self.low - rounding <= self.means) & (self.means <= self.high + rounding)).all())
 
     @property
     def peak(self) -> float:
-        """The logarithm of the largest density that a kernel may have, or of the probability of a cell."""
-        highest = -np.log(self.scales.min()) - _truncnorm._norm_pdf_logC if self.is_point else 0.0
-        return float(highest + _LEAST_MASS)
+        """The logarithm of more than a kernel may have: of the density of points, of the probability of cells."""
+        highest = -np.log(self.scales.min(axis=1)) - _truncnorm._norm_pdf_logC
+        return float((np.where(self.are_points, highest, 0.0) + _LEAST_MASS).sum())
 
-    @property
-    def width(self) -> float:
-        """The mean width of the kernels, as a share of the range."""
-        return float(self.scales.mean()) / (self.high - self.low)
+    def near(self, limit: Floats) -> tuple[Places, Places]:
+        """Return every sample with every kernel that is not farther away, as the square of a distance over all axes."""
+        found = []
+        for sample, most in enumerate(limit.tolist()):
+            apart = self._apart(0, sample, slice(None))
+            near = np.flatnonzero(apart <= most)
+            found.append((np.full(len(near), sample), near, apart[near]))
+        samples, kernels, apart = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        for axis in range(1, len(self.means)):
+            apart += self._apart(axis, samples, kernels)
+            is_near = apart <= limit[samples]
+            samples, kernels, apart = samples[is_near], kernels[is_near], apart[is_near]
+        return samples, kernels
 
-    def apart(self, sample: Any, kernel: Any) -> Floats:
-        """Return the squares of how many standard deviations samples are from kernels."""
-        means = self.means[kernel]
-        far: Floats = self.left[sample] - means
-        if not self.is_point:
-            far = np.maximum(np.maximum(far, means - self.right[sample]), 0.0)
-        far /= self.scales[kernel]
+    def _apart(self, axis: int, sample: Any, kernel: Any) -> Floats:
+        """Return the squares of how many standard deviations samples are from kernels along an axis."""
+        means = self.means[axis, kernel]
+        far: Floats = self.left[axis, sample] - means
+        if not self.are_points[axis]:
+            far = np.maximum(np.maximum(far, means - self.right[axis, sample]), 0.0)
+        far /= self.scales[axis, kernel]
         far *= far
         return far
 
     def log_density(self, sample: Places, kernel: Places) -> Floats:
-        """Return the logarithms of the densities of kernels at samples, or of the probabilities of their cells."""
-        means, scales = self.means[kernel], self.scales[kernel]
-        left, right = (self.left[sample] - means) / scales, (self.right[sample] - means) / scales
-        if not self.is_point:
-            return _truncnorm._log_gauss_mass(left, right) - self._log_mass(kernel)
-        out = -(left**2) / 2.0 - _truncnorm._norm_pdf_logC - self._log_mass(kernel) - np.log(scales)
-        out[(left < (self.low - means) / scales) | (left > (self.high - means) / scales)] = -np.inf
-        return out
-
-    def _log_mass(self, kernel: Places) -> Floats:
-        """Return the logarithm of the share of kernels that lies in the range, reckoned once for each."""
-        there = np.zeros(len(self.means), bool)
+        """Return the logarithms of the densities of kernels at samples, of cells of their probabilities."""
+        there = np.zeros(self.means.shape[1], bool)
         there[kernel] = True
-        mass = np.empty(len(self.means))
-        means, scales = self.means[there], self.scales[there]
-        mass[there] = _truncnorm._log_gauss_mass((self.low - means) / scales, (self.high - means) / scales)
-        return mass[kernel]
+        place = (np.cumsum(there) - 1)[kernel]
+        means, scales = self.means[:, there], self.scales[:, there]
+        share = np.log1p(-_ndtr((self.low - means) / scales) - _ndtr((means - self.high) / scales))
+        height = np.where(self.are_points[:, None], np.log(scales) + _truncnorm._norm_pdf_logC, 0.0)
+        total: Floats = -(share + height).sum(axis=0)[place]
+        left = (self.left[:, sample] - means[:, place]) / scales[:, place]
+        cells = ~self.are_points
+        if cells.any():
+            right = (self.right[cells][:, sample] - means[cells][:, place]) / scales[cells][:, place]
+            total += _truncnorm._log_gauss_mass(left[cells], right).sum(axis=0)
+        total -= (left[self.are_points] ** 2).sum(axis=0) / 2.0
+        outside: NDArray[np.bool_] = ((self.left < self.low) | (self.left > self.high)) & self.are_points[:, None]
+        total[outside.any(axis=0)[sample]] = -np.inf
+        return total
 
 
 def log_pdf(self: Any, x: Floats) -> Floats:
@@ -268,27 +301,26 @@ def log_pdf(self: Any, x: Floats) -> Floats:
     A kernel is left out at a sample where it lies so many standard deviations away that, were all kernels as far, their
     sum would be less than exp(-40) of what the last kernel alone, which is as wide as the range, has there.
     """
-    if len(self.weights) <= MANY:
-        return _optuna_log_pdf(self, x)
     categories = _mixtures._BatchedCategoricalDistributions
-    chosen = [
-        (each.weights, x[:, i].astype(int)) for i, each in enumerate(self.distributions) if isinstance(each, categories)
-    ]
-    axes = [_Axis.of(each, x[:, i]) for i, each in enumerate(self.distributions) if not isinstance(each, categories)]
-    axes.sort(key=lambda axis: axis.width)
+    numeric = [i for i, each in enumerate(self.distributions) if not isinstance(each, categories)]
+    if len(self.weights) <= MANY or not numeric:
+        return _optuna_log_pdf(self, x)
+    axes = _Axes.of([self.distributions[i] for i in numeric], [x[:, i] for i in numeric])
+    if not axes.are_inside:
+        return _optuna_log_pdf(self, x)
+    chosen = [(self.distributions[i].weights, x[:, i].astype(int)) for i in range(x.shape[1]) if i not in numeric]
+    weights = np.log(self.weights)
 
     def log_densities(sample: Places, kernel: Places) -> Floats:
-        total: Floats = np.log(self.weights)[kernel]
-        for weights, choice in chosen:
-            total += np.log(weights[kernel, choice[sample]])
-        for axis in axes:
-            total += axis.log_density(sample, kernel)
+        total: Floats = weights[kernel] + axes.log_density(sample, kernel)
+        for shares, choice in chosen:
+            total += np.log(shares[kernel, choice[sample]])
         return total
 
-    samples, last = np.arange(len(x)), len(self.weights) - 1
-    most = np.log(self.weights.max() * len(self.weights)) + sum(axis.peak for axis in axes)
-    limit = 2 * (most + _NEGLIGIBLE - log_densities(samples, np.full(len(x), last)))
-    sample, kernel = _near(axes, limit, len(self.weights))
+    samples, kernels = np.arange(len(x)), len(weights)
+    widest = log_densities(samples, np.full(len(x), kernels - 1))
+    most = weights.max() + np.log(kernels) + axes.peak
+    sample, kernel = axes.near(2 * (most + _NEGLIGIBLE - widest))
     values = log_densities(sample, kernel)
     starts = np.searchsorted(sample, samples)
     highest = np.maximum.reduceat(values, starts)
@@ -299,21 +331,3 @@ def log_pdf(self: Any, x: Floats) -> Floats:
 
 
 _optuna_log_pdf = _mixtures._MixtureOfProductDistribution.log_pdf
-
-
-def _near(axes: Sequence[_Axis], limit: Floats, kernels: int) -> tuple[Places, Places]:
-    """Return every sample with every kernel that is not farther away, as the square of a distance over all axes."""
-    if not axes:
-        every = np.indices((len(limit), kernels))
-        return every[0].ravel(), every[1].ravel()
-    found = []
-    for each, most in enumerate(limit.tolist()):
-        apart = axes[0].apart(each, slice(None))
-        kernel = np.flatnonzero(apart <= most)
-        found.append((np.full(len(kernel), each), kernel, apart[kernel]))
-    sample, kernel, apart = (np.concatenate(parts) for parts in zip(*found, strict=True))
-    for axis in axes[1:]:
-        apart += axis.apart(sample, kernel)
-        near = apart <= limit[sample]
-        sample, kernel, apart = sample[near], kernel[near], apart[near]
-    return sample, kernel

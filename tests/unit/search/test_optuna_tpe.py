@@ -162,11 +162,27 @@ def test_a_density_of_many_kernels_is_that_of_all(name, near):
 @pytest.mark.parametrize("name", ["numbers", "steps"])
 def test_what_is_left_out_is_more_than_half_of_the_kernels(name, monkeypatch):
     reckoned = []
-    kept = optuna_tpe._near
-    monkeypatch.setattr(optuna_tpe, "_near", lambda *args: reckoned.append(kept(*args)) or reckoned[-1])
+    kept = optuna_tpe._Axes.near
+    monkeypatch.setattr(optuna_tpe._Axes, "near", lambda *args: reckoned.append(kept(*args)) or reckoned[-1])
     many = mixture(SPACES[name], 3000, np.random.default_rng(1))
     many.log_pdf(many.sample(np.random.RandomState(2), 24))
     assert len(reckoned[0][0]) < 24 * 3000 / 2
+
+
+def test_kernels_at_the_very_ends_are_within_the_range(monkeypatch):
+    space = {"lr": FloatDistribution(3e-5, 0.7, log=True), "depth": IntDistribution(3, 9)}
+    ends = {"lr": np.resize([3e-5, 0.7, 1e-3], 600), "depth": np.resize([3, 9], 600)}
+    options = _ParzenEstimatorParameters(1.0, True, False, default_weights, True)
+    many = _ParzenEstimator(ends, space, options)
+    monkeypatch.setattr(optuna_tpe, "_optuna_log_pdf", None)
+    assert np.isfinite(many.log_pdf({"lr": np.array([1e-3]), "depth": np.array([4])})).all()
+
+
+def test_kernels_beyond_the_range_count_as_they_do_for_optuna():
+    wide = mixture(SPACES["numbers"], 3000, np.random.default_rng(1))._mixture_distribution
+    many = wide._replace(distributions=[each._replace(high=each.low * 1.5 + 0.1) for each in wide.distributions])
+    x = np.array([[1e-4, 0.05], [1.2e-4, 0.02]])
+    assert np.array_equal(optuna_tpe.log_pdf(many, x), optuna_tpe._optuna_log_pdf(many, x))
 
 
 def test_few_kernels_are_optunas_own_bit_for_bit(monkeypatch):
