@@ -21,6 +21,11 @@ def count(low: int = 1) -> Rule:
     return partial(check_int, low=low)
 
 
+def port(key: str, value: Any) -> None:
+    """Refuse what is no port of a machine; 0 is one that is free."""
+    check_int(key, value, 0, 65_535)
+
+
 def number(interval: str) -> Rule:
     """Return the rule: a finite number in an interval as mathematics writes it, ``(0, inf)``."""
     return partial(check_float, interval=interval)
@@ -41,6 +46,12 @@ def text(key: str, value: Any) -> None:
     """Refuse what is no text."""
     if not isinstance(value, str):
         raise ConfigError(f"{key} = {value!r}: must be text")
+
+
+def table(key: str, value: Any) -> None:
+    """Refuse what is no table."""
+    if not isinstance(value, dict):
+        raise ConfigError(f"{key} = {value!r}: must be a table")
 
 
 def optional(rule: Rule) -> Rule:

@@ -43,6 +43,18 @@ def without_password(text: str) -> str:
     return _NAMED.sub(rf"\g<name>{HIDDEN}", _ENCODED.sub(rf"\g<slashes>{HIDDEN}\g<at>", text))
 
 
+def shown_address(given: str) -> str:
+    """Return what was given for an address, without its secrets, also where it is none.
+
+    Args:
+        given: may lack what addresses begin with (``user:SECRET@host``), or be parameters (``password=SECRET``).
+    """
+    shown = without_password(given)
+    if "://" not in shown:
+        shown = re.sub(r"^.*(?=@)", HIDDEN, shown)
+    return re.sub(r"(?i)(pass\w*\s*=\s*)('[^']*'?|[^\s&*]+)", rf"\1{HIDDEN}", shown)
+
+
 def _in_word(found: re.Match[str]) -> str:
     """Look before the last @ alone, where every search ends at once: a stranger's text may be long."""
     before, at, after = found[0].rpartition("@")

@@ -39,6 +39,7 @@ def main(control: int, status: int, command: list[str]) -> None:
         os.set_blocking(fd, False)
     signal.set_wakeup_fd(woken)
     signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # as Slurm sends it to every process
     program, error = _start(command)
     if error:
         os.write(status, f"{NOT_STARTED} {error}".encode())

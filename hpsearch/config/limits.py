@@ -13,7 +13,20 @@ from typing import Any
 from hpsearch.base import lookup
 from hpsearch.base.errors import ConfigError
 from hpsearch.base.keys import ARGS, SILENT_SECONDS, TRIAL_SECONDS
-from hpsearch.base.limits import NUMBER, POSITIVE, Rule, Rules, count, flag, one_of, optional, or_word, rules_of, text
+from hpsearch.base.limits import (
+    NUMBER,
+    POSITIVE,
+    Rule,
+    Rules,
+    count,
+    flag,
+    one_of,
+    optional,
+    or_word,
+    rules_of,
+    table,
+    text,
+)
 from hpsearch.base.plain import ABSENT, copied, get, list_of, put
 
 _TABLES = {
@@ -25,11 +38,6 @@ _TABLES = {
 
 _OPTIONS = ("hpsearch.optim.limits", "hpsearch.schedules.limits", "hpsearch.search.limits")
 """Where the rules stand for keys of a group that are taken out before its target is built."""
-
-
-def _table(key: str, value: Any) -> None:
-    if not isinstance(value, dict):
-        raise ConfigError(f"{key} = {value!r}: must be a table")
 
 
 def _levels(key: str, value: Any) -> None:
@@ -50,10 +58,10 @@ OWN: Mapping[str, Rule] = {
     "seed": count(0),
     "fold": count(0),
     "plugins": _packages,
-    ARGS: _table,
-    "budget": _table,
-    "extend": _table,
-    "extend.limits": _table,
+    ARGS: table,
+    "budget": table,
+    "extend": table,
+    "extend.limits": table,
     "budget.points": optional(or_word(count(), "auto")),
     "budget.patience": optional(count()),
     "budget.epochs": optional(count()),

@@ -3,7 +3,7 @@
 from typing import Any
 
 from hpsearch.base.errors import ConfigError
-from hpsearch.base.limits import POSITIVE, Limits, count, flag, number, one_of, optional, or_word, text
+from hpsearch.base.limits import POSITIVE, Limits, count, flag, number, one_of, optional, or_word, port, table, text
 
 
 def gpu_share(key: str, value: Any) -> None:
@@ -52,7 +52,8 @@ LIMITS: Limits = {
         "time_min": count(1),
         "memory_gib": optional(number("(0, inf)")),
         "notice_sec": count(1),
-        "port": count(0),
+        "port": port,
+        "sbatch": optional(table),
         "executor": one_of("slurm", "local"),
     },
 }

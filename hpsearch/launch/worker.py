@@ -82,6 +82,7 @@ def _serve(commands: int, channel: int, mark: str) -> None:
     mailbox = Mailbox()
     streams = Streams()
     lineage.keep_descendants()
+    _outlive_sigterm()
     start_thread(_read, commands, tasks, mailbox, name="commands")
     current.process.is_worker = True
     path, sys.argv[:], hello = pickle.loads(tasks.get().payload)
@@ -118,7 +119,32 @@ def _turn_to(ends: Ends) -> tuple[int, int]:
 
 def _prepare() -> None:
     faulthandler.enable()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for name in ("SIGINT", "SIGUSR1", "SIGUSR2"):
+        if (number := getattr(signal, name, None)) is not None:
+            signal.signal(number, signal.SIG_IGN)
+
+
+def _outlive_sigterm() -> None:
+    """Leave it to the driver what becomes of a trial when every process is told to end, as by Slurm."""
+    signal.signal(signal.SIGTERM, _left_to_the_driver)
+    if hasattr(os, "register_at_fork"):
+        mask, told = signal.pthread_sigmask, {signal.SIGTERM}
+        os.register_at_fork(
+            before=lambda: mask(signal.SIG_BLOCK, told),
+            after_in_parent=lambda: mask(signal.SIG_UNBLOCK, told),
+            after_in_child=_hear_sigterm,
+        )
+
+
+def _left_to_the_driver(_number: int, _frame: object) -> None:
+    """Do nothing; what is ignored would be ignored by programs that are started here."""
+
+
+def _hear_sigterm() -> None:
+    """Let a child end when it is told, as whoever started it expects."""
+    if signal.getsignal(signal.SIGTERM) is _left_to_the_driver:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
 
 
 def _read(commands: int, tasks: "queue.SimpleQueue[_Task]", mailbox: Mailbox) -> None:

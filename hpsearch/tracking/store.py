@@ -14,7 +14,7 @@ from hpsearch.base.cache import has_home
 from hpsearch.base.errors import StorageError
 from hpsearch.base.files import replacement
 from hpsearch.base.leftovers import remove_lock, sweep_once
-from hpsearch.base.passwords import without_password
+from hpsearch.base.passwords import shown_address, without_password
 from hpsearch.tracking.mlflow_internals import SPEAK, UNVERIFIED, schema_head, sqlite_uri
 from hpsearch.tracking.moved import follow
 from hpsearch.tracking.template import write_empty_store
@@ -78,7 +78,7 @@ def store_uri(uri: str | None) -> str:
     scheme = re.split(r"[+:]", uri, maxsplit=1)[0]
     if scheme not in SCHEMES:
         raise StorageError(
-            f"tracker.uri: '{without_password(uri)}' is no tracking store; give sqlite:///FILE, http://HOST:PORT or postgresql://..."
+            f"tracker.uri: '{shown_address(uri)}' is no tracking store; give sqlite:///FILE, http://HOST:PORT or postgresql://..."
         )
     path = sqlite_path(uri)
     return uri if path is None else sqlite_uri(path)

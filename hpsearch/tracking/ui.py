@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import IO
 
 from hpsearch.base import lookup, platform
-from hpsearch.base.errors import StorageError, nearest
+from hpsearch.base.errors import StorageError, check_int, nearest
 from hpsearch.base.passwords import without_password
 from hpsearch.base.printed import say
 from hpsearch.tracking import store
@@ -118,7 +118,8 @@ def free_port(port: int) -> int:
     Raises:
         StorageError: the next ports are taken too.
     """
-    for candidate in range(port, port + PORTS):
+    check_int("--port", port, 1, 65_535)
+    for candidate in range(port, min(port + PORTS, 65_536)):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:

@@ -71,6 +71,24 @@ def test_death_of_a_worker_is_told_after_its_messages_and_the_slot_works_again(l
     events_until(launcher, Ended)
 
 
+@pytest.mark.parametrize("slot", [0, 1])
+def test_what_is_told_to_every_process_is_left_to_the_driver(tmp_path, slot):
+    """As Slurm does before a job's time is over, and whoever ends a container or a unit of systemd."""
+    launcher = ProcessLauncher(workers=2, log_folder=tmp_path)
+    launcher.start(trial_functions.by_name)
+    try:
+        launcher.submit(slot, (spec(1, epochs=40, epoch_sec=0.02),))
+        events = events_until(launcher, Reported)
+        for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2):
+            os.kill(events[0].message.facts["pid"], number)
+        events += events_until(launcher, Ended)
+        assert events[-1].result.state is TrialState.COMPLETE
+        for function in (trial_functions.end_of_a_child, trial_functions.end_of_a_program):
+            assert launcher.call(function) == -signal.SIGTERM
+    finally:
+        launcher.stop(now=True)
+
+
 @pytest.mark.parametrize("waits", [False, True])
 def test_what_one_trial_broke_fails_no_other_for_good(launcher, waits):
     def trained(point, fault=None):

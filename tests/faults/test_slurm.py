@@ -165,7 +165,7 @@ def test_ctrl_c_pauses_what_jobs_train_and_the_same_command_goes_on(folder):
 def test_without_submitit_a_line_says_what_to_install(folder, monkeypatch):
     monkeypatch.setitem(sys.modules, "submitit", None)
     launcher = SlurmLauncher(workers=1, executor="local")
-    with pytest.raises(ConfigError, match=r"^launcher=slurm needs submitit, .*pip install 'hpsearch\[slurm\]'$"):
+    with pytest.raises(ConfigError, match=r"^launcher = slurm: needs submitit, .*pip install 'hpsearch\[slurm\]'$"):
         launcher.start(trial_functions.by_name)
     assert list(folder.iterdir()) == []
 

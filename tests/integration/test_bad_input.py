@@ -225,6 +225,30 @@ WORDS = {
     "endless study": ([f"+study={ENDLESS}"], [ENDLESS[:20]]),
     "help of an endless option": (["--help", f"model={ENDLESS}"], ["model", ENDLESS[:20]]),
     "endless name for the doctor": (["doctor", ENDLESS], ["doctor: no study and no folder", ENDLESS[:20]]),
+    "a port that no machine has": (
+        [STUDY, "launcher=slurm", "launcher.port=99999999"],
+        ["launcher.port = 99999999: must be a whole number from 0 to 65535", "command line"],
+    ),
+    "options of sbatch without their names": (
+        [STUDY, "launcher=slurm", "launcher.sbatch=[a, b]"],
+        ["launcher.sbatch = ['a', 'b']: must be a table", "command line"],
+    ),
+    "the address of a database that is a number": (
+        [STUDY, INLINE, "storage=postgres", "storage.url=3"],
+        ["storage.url = 3: must be text", "command line"],
+    ),
+    "the address of a tracking store that is a number": (
+        [STUDY, "tracker.uri=3"],
+        ["tracker.uri = 3: must be text", "command line"],
+    ),
+    "a lease of no time": (
+        [STUDY, INLINE, "storage=postgres", "storage.url=postgresql://host/db", "storage.lease_sec=0"],
+        ["storage.lease_sec = 0: must be a number in [1, inf)", "command line"],
+    ),
+    "a tracking store that is no address": (
+        [STUDY, "tracker.uri='me:hunter2@host:5000'"],
+        ["tracker.uri: '***@host:5000' is no tracking store"],
+    ),
     "missing config folder": (["--config-dir", "/nowhere/conf", STUDY], ["/nowhere/conf"]),
 }
 

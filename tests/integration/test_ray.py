@@ -192,7 +192,8 @@ def test_without_ray_the_command_says_how_to_install_it(folder):
     (folder / "sitecustomize.py").write_text("import importlib.util as u\nfind = u.find_spec\n"
         "u.find_spec = lambda name, *more: None if name == 'ray' else find(name, *more)\n")  # fmt: skip
     code, text = run(*STUDY, PYTHONPATH=f"{folder}:{ROOT}")
-    assert (code, text) == (2, "hpsearch: launcher = ray: Ray is not installed; run: pip install 'hpsearch[ray]'\n")
+    said = "hpsearch: launcher = ray: needs Ray, which is not installed: pip install 'hpsearch[ray]'\n"
+    assert (code, text) == (2, said)
 
 
 def test_another_version_of_ray_or_of_this_package_on_a_node_is_refused_in_a_line(folder):

@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -292,6 +293,22 @@ def by_name(specs):
 
 def add(a, b):
     return a + b
+
+
+def end_of_a_child():
+    """Return with which code a forked child ends that is told to."""
+    child = multiprocessing.get_context("fork").Process(target=time.sleep, args=(60,))
+    child.start()
+    child.terminate()
+    child.join(30)
+    return child.exitcode
+
+
+def end_of_a_program():
+    """Return the same of another program."""
+    program = subprocess.Popen(["sleep", "60"])
+    program.terminate()
+    return program.wait(30)
 
 
 def environment(name):

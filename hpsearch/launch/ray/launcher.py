@@ -78,7 +78,7 @@ class RayLauncher(SlotLauncher):
         clock: Clock = time.monotonic,
     ) -> None:
         if importlib.util.find_spec("ray") is None:
-            raise ConfigError("launcher = ray: Ray is not installed; run: pip install 'hpsearch[ray]'")
+            raise ConfigError("launcher = ray: needs Ray, which is not installed: pip install 'hpsearch[ray]'")
         self._address, self._plugins = address, tuple(plugins)
         if address is None:
             count = worker_count(workers, threads, visible_gpus(), gpus_per_trial)

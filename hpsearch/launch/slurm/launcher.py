@@ -95,6 +95,8 @@ class SlurmLauncher(SlotLauncher):
         for name, value in (("workers", workers), ("threads", threads), ("time_min", time_min)):
             if type(value) is not int or value < 1:
                 raise ConfigError(f"launcher.{name}={value}: it must be a whole number from 1")
+        if notice_sec >= 60 * time_min:
+            raise ConfigError(f"launcher.notice_sec={notice_sec}: launcher.time_min={time_min} leaves no time")
         if gpus_per_trial is not None:
             gpu_share("launcher.gpus_per_trial", gpus_per_trial)
         super().__init__(workers, lockstep, retries, grace_sec, paused, fuse, clock)

@@ -1,5 +1,6 @@
 """Jobs of Slurm through submitit, which is imported when the first one is submitted."""
 
+import io
 import os
 import re
 import shlex
@@ -9,7 +10,7 @@ import subprocess
 import threading
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -123,7 +124,7 @@ class Submitter:
             import submitit
         except ImportError:
             raise ConfigError(
-                "launcher=slurm needs submitit, which is not installed: pip install 'hpsearch[slurm]'"
+                "launcher = slurm: needs submitit, which is not installed: pip install 'hpsearch[slurm]'"
             ) from None
         if executor == "slurm" and shutil.which("sbatch") is None:
             raise ConfigError(
@@ -146,12 +147,12 @@ class Submitter:
         Raises:
             ConfigError: Slurm refuses it.
         """
-        with warnings.catch_warnings(), _no_job(), _deaf_to_ctrl_c():
+        with warnings.catch_warnings(), redirect_stderr(io.StringIO()), _no_job(), _deaf_to_ctrl_c():
             warnings.simplefilter("ignore")
             try:
                 job = self._executor.submit(agent.main, call)
             except Exception as error:
-                said = re.sub(r"^.*sbatch: error: ", "", " ".join(str(error).split()))
+                said = re.split("sbatch: (?:error|fatal): ", " ".join(str(error).split()))[-1]
                 raise ConfigError(f"launcher=slurm: Slurm takes no job: {said}") from None
         self._jobs[call.job] = job
         return str(job.job_id)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from hpsearch.base.errors import ConfigError, StorageError
-from hpsearch.base.passwords import without_password
+from hpsearch.base.passwords import shown_address, without_password
 from hpsearch.base.words import duration
 from hpsearch.search.shared.schema import prepare
 
@@ -42,7 +42,7 @@ def check_url(url: str | None) -> str:
     """
     if not url:
         raise ConfigError(f"storage.url = null: storage=postgres needs the address of a database, as {_EXAMPLE}")
-    shown = without_password(url)
+    shown = shown_address(url)
     if not re.match(r"postgres(ql)?://", url):
         raise ConfigError(f"storage.url = {shown}: must be an address as {_EXAMPLE}")
     try:

@@ -37,7 +37,7 @@ RAISES = {
 LEAVES = {
     "with code 0": "os._exit(0)",
     "with code 3": "os._exit(3)",
-    "by SIGTERM": "import signal; os.killpg(0, signal.SIGTERM)",
+    "by SIGTERM": "import signal; signal.signal(signal.SIGTERM, signal.SIG_DFL); os.killpg(0, signal.SIGTERM)",
     "without its descriptors": "os.closerange(0, 256)",
     "after noise in its pipes": "for fd in range(3, 32):\n    try: os.write(fd, b'no frame')\n    except OSError: pass",
 }

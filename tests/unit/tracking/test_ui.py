@@ -6,12 +6,13 @@ import socket
 import subprocess
 import sys
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
 import pytest
 
-from hpsearch.base.errors import StorageError
+from hpsearch.base.errors import ConfigError, StorageError
 from hpsearch.tracking import ui
 from hpsearch.tracking.mlflow import sync
 from hpsearch.tracking.record import Record
@@ -67,6 +68,21 @@ def test_a_taken_port_is_passed_over():
         taken.listen()
         port = taken.getsockname()[1]
         assert ui.free_port(port) > port
+
+
+@pytest.mark.parametrize("port", [0, -1, 65_536])
+def test_a_port_that_no_machine_has_is_refused_in_a_line(port):
+    with pytest.raises(ConfigError, match=f"^--port = {port}: must be a whole number from 1 to 65535$"):
+        ui.free_port(port)
+
+
+def test_the_last_port_of_all_is_tried():
+    with socket.socket() as taken:
+        with suppress(OSError):  # somebody else's
+            taken.bind((ui.HOST, 65_535))
+            taken.listen()
+        with pytest.raises(StorageError, match=r"are taken$"):
+            ui.free_port(65_535)
 
 
 def test_links_of_a_server_are_printed_without_starting_another(monkeypatch, capsys):

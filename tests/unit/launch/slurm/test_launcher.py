@@ -29,6 +29,7 @@ def test_what_happens_while_a_call_waits_for_a_job_is_told_once(monkeypatch):
         ({"workers": "auto"}, r"^launcher\.workers=auto: it must be a whole number from 1$"),
         ({"threads": 1.5}, r"^launcher\.threads=1\.5: "),
         ({"time_min": True}, r"^launcher\.time_min=True: "),
+        ({"notice_sec": 120, "time_min": 2}, r"^launcher\.notice_sec=120: launcher\.time_min=2 leaves no time$"),
         ({"gpus_per_trial": 0.3}, r"^launcher\.gpus_per_trial = 0\.3: must be a whole number of GPUs, or the share"),
     ],
 )

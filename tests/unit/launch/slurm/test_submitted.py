@@ -5,6 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from hpsearch.base.errors import ConfigError
+from hpsearch.launch.slurm.agent import Call
 from hpsearch.launch.slurm.submitted import UNKNOWN, Needs, Standing, Submitter
 
 
@@ -25,6 +27,15 @@ def says(folder, text, code=0, error=""):
     (folder / "squeue").write_text(
         f"#!/bin/sh\necho \"$@\" >> {folder}/asked\ncat <<'END'\n{text}END\necho '{error}' >&2\nexit {code}\n"
     )
+
+
+def test_what_sbatch_says_is_one_line_of_ours_alone(submitter, tmp_path, capfd):
+    said = "sbatch: error: DNS SRV lookup failed\nsbatch: fatal: Could not establish a configuration source"
+    (tmp_path / "sbatch").write_text(f"#!/bin/sh\necho '{said}' >&2\nexit 1\n")
+    line = "launcher=slurm: Slurm takes no job: Could not establish a configuration source"
+    with pytest.raises(ConfigError, match=f"^{line}$"):
+        submitter.submit(Call(str(tmp_path), "127.0.0.1", 1, 0, str(tmp_path)))
+    assert capfd.readouterr().err == ""
 
 
 def test_all_jobs_are_asked_for_at_once(submitter, tmp_path):
