@@ -3,7 +3,7 @@
 import ctypes
 import gc
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 _TRIM_THRESHOLD, _MMAP_MAX = -1, -4
@@ -25,6 +25,33 @@ def keep_freed_memory() -> bool:
         return False
     libc = ctypes.CDLL(None)
     return bool(libc.mallopt(_MMAP_MAX, 0)) and bool(libc.mallopt(_TRIM_THRESHOLD, _MOST))
+
+
+@contextmanager
+def survivors_set_aside() -> Iterator[None]:
+    """Let the garbage collector look through nothing twice that has survived a look at everything, in the block.
+
+    Who keeps what is made waits for looks at more and more that stays: the driver of 10,000 trials a third of a second
+    each time. Of what is set aside, cycles that are dropped are freed after the block. Nothing is done where the caller
+    has set something aside already.
+
+    Yields:
+        Nothing.
+    """
+    if gc.get_freeze_count():
+        yield
+        return
+
+    def set_aside(phase: str, info: Mapping[str, int]) -> None:
+        if phase == "stop" and info["generation"] == len(gc.get_threshold()) - 1:
+            gc.freeze()
+
+    gc.callbacks.append(set_aside)
+    try:
+        yield
+    finally:
+        gc.callbacks.remove(set_aside)
+        gc.unfreeze()
 
 
 @contextmanager

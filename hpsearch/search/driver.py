@@ -7,7 +7,7 @@ told is recorded first: the event files say how trials ended, so a driver that w
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass
 from functools import partial
 
@@ -17,6 +17,7 @@ from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as OptunaState
 
 from hpsearch.base.errors import HpsearchError
+from hpsearch.base.memory import survivors_set_aside
 from hpsearch.base.observer import Progress
 from hpsearch.base.outcome import GIVEN_UP
 from hpsearch.base.types import BestPoint, MakeSpec, TrialState
@@ -110,6 +111,7 @@ class Driver:
         self._started_at: float | None = None
         self._earlier_sec = 0.0
         self._heard = () if launcher.detached else (environment.observer.line, self._pool.within_sec)
+        self._trains_here = not launcher.detached
         self._interrupts, self._was_asked_to_stop, self._points_on_disk = Interrupts(), False, 0
         self._synced_at = self._show_at = self._timed_at = self._asked_at = -math.inf
 
@@ -119,7 +121,8 @@ class Driver:
         Returns:
             How it ended.
         """
-        with interrupts(*self._heard) as self._interrupts, self.searching():
+        keeps = nullcontext() if self._trains_here else survivors_set_aside()  # who trains drops what it has made
+        with interrupts(*self._heard) as self._interrupts, keeps, self.searching():
             while self.step():
                 pass
             self._show()

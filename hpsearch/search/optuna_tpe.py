@@ -290,8 +290,8 @@ class _Axes:
             right = (self.right[cells][:, sample] - means[cells][:, place]) / scales[cells][:, place]
             total += _truncnorm._log_gauss_mass(left[cells], right).sum(axis=0)
         total -= (left[self.are_points] ** 2).sum(axis=0) / 2.0
-        outside: NDArray[np.bool_] = ((self.left < self.low) | (self.left > self.high)) & self.are_points[:, None]
-        total[outside.any(axis=0)[sample]] = -np.inf
+        beyond = ((self.left < self.low) | (self.left > self.high)) & self.are_points[:, None]
+        total[beyond[:, sample].any(axis=0)] = -np.inf
         return total
 
 

@@ -30,6 +30,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from hpsearch.base.memory import survivors_set_aside
 from tests.benchmarks.simulated_study import (
     CASES,
     NAME,
@@ -117,7 +118,7 @@ def _window(
     setting: Setting, driver: Any, launcher: SimulatedLauncher, meter: Meter, copying: Copying | None, folder: Path
 ) -> Figures:
     began, filled, start, before = meter.now(), None, float("inf"), None
-    with meter.part(DRIVER), driver.searching():
+    with meter.part(DRIVER), survivors_set_aside(), driver.searching():
         while driver.step():
             now = meter.now()
             if filled is None and all(worker.trained for worker in launcher.workers):

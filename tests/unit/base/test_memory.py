@@ -1,8 +1,12 @@
+import gc
 import platform
 import subprocess
 import sys
+import weakref
 
 import pytest
+
+from hpsearch.base.memory import survivors_set_aside
 
 PROGRAM = """
 import resource, sys
@@ -28,3 +32,50 @@ def test_a_large_block_is_mapped_once():
     assert keeps
     assert faults < 1000
     assert page_faults("give back")[1] > 10 * faults
+
+
+class Ring:
+    """Holds itself."""
+
+    def __init__(self):
+        self.itself = self
+
+
+def is_looked_at(thing):
+    return any(each is thing for each in gc.get_objects())
+
+
+@pytest.fixture
+def nothing_set_aside():
+    """Let the collector look at everything, and after the test no more at what there is, as before it."""
+    gc.unfreeze()
+    yield
+    gc.freeze()
+
+
+def test_what_has_survived_a_whole_look_is_not_looked_at_until_the_end(nothing_set_aside):
+    kept, dropped, before = Ring(), Ring(), len(gc.callbacks)
+    gone = weakref.ref(dropped)
+    with survivors_set_aside():
+        gc.collect(1)
+        assert is_looked_at(kept)
+        gc.collect()
+        assert not is_looked_at(kept)
+        del dropped
+        gc.collect()
+        assert gone() is not None
+        late = weakref.ref(Ring())
+        gc.collect()
+        assert late() is None
+    assert is_looked_at(kept)
+    gc.collect()
+    assert gone() is None
+    assert len(gc.callbacks) == before
+
+
+def test_what_the_caller_has_set_aside_stays_so(nothing_set_aside):
+    kept = Ring()
+    gc.freeze()
+    with survivors_set_aside():
+        gc.collect()
+    assert not is_looked_at(kept)

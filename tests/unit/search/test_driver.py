@@ -46,6 +46,22 @@ def test_a_finished_study_run_again_does_nothing(tmp_path):
     assert repr(again) == repr(first)  # an sd of nan among them
 
 
+@pytest.mark.parametrize("elsewhere", [True, False])
+def test_what_it_keeps_is_looked_through_once_where_trials_train_elsewhere(tmp_path, monkeypatch, elsewhere):
+    entered = []
+
+    @contextlib.contextmanager
+    def set_aside():
+        entered.append(True)
+        yield
+        entered.append(False)
+
+    monkeypatch.setattr("hpsearch.search.driver.survivors_set_aside", set_aside)
+    monkeypatch.setattr(FakeLauncher, "detached", property(lambda _: elsewhere, lambda *_: None), raising=False)
+    Setup(tmp_path).run(trains([0.5]))
+    assert entered == ([True, False] if elsewhere else [])
+
+
 def test_best_epoch_counts_when_the_objective_says_so(tmp_path):
     setup = Setup(tmp_path, objective=Objective("valid/acc", reduce="best"))
     setup.run(trains([0.2, 0.8, 0.3]))
