@@ -139,7 +139,17 @@ class SharedLauncher:
         return next((each.holder for each in self._drivers.values() if slot in each.slots), "").rpartition(" ")[2]
 
     def submit(self, slot: int, specs: tuple[TrialSpec, ...]) -> None:
-        """Hand a trial out, with the next `poll`: by then it is on record."""
+        """Hand a trial out, with the next `poll`: by then it is on record.
+
+        Args:
+            slot: of the driver that trains it.
+            specs: one trial.
+
+        Raises:
+            RuntimeError: the slot is not free.
+        """
+        if any(claim.slot == slot for claim in self._claims.values()):
+            raise RuntimeError(f"slot {slot} is not free")
         (spec,) = specs
         lease, driver = next((lease, each) for lease, each in self._drivers.items() if slot in each.slots)
         self._claims[spec.id] = _Claim(lease, slot, spec.attempt)
