@@ -147,7 +147,7 @@ def joined(
     """
     origins = Origins()
     with (
-        closing(Database(store.database(), observer.line, store.wait_sec)) as database,
+        closing(Database(store.database(), observer.line, store.wait_sec, store.lease_sec)) as database,
         StudySession(composition, observer, options=_ALONE) as session,
     ):
         if not session.workers.launcher.detached:
@@ -165,7 +165,7 @@ def joined(
 def _working(database: Database, store: PostgresStore, session: StudySession, origins: Origins) -> Iterator[Team]:
     """Take part in a study inside the block, with the workers of a session."""
     name, launcher, url = session.folder.name, session.workers.launcher, store.database()
-    own = Database(url, wait_sec=store.wait_sec)
+    own = Database(url, wait_sec=store.wait_sec, idle_sec=store.lease_sec)
     specs, check = _Specs(session, own), partial(_check_origins, origins)
     lease = Lease(url, name, launcher.slots, store.lease_sec, store.wait_sec)
     member = Member(own, name, lease, launcher, specs, session.folder, check=check, arrived=arrived)

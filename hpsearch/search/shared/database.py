@@ -1,5 +1,6 @@
 """A connection to PostgreSQL: opened with one-line errors, and opened again when it is lost."""
 
+import math
 import re
 import time
 from collections.abc import Callable
@@ -68,10 +69,18 @@ class Database:
         url: a checked address.
         line: is told that the connection is lost, and that it is back.
         wait_sec: how long a lost one is waited for.
+        idle_sec: how long a transaction may lie still before the server ends it: one of a frozen driver would hold its
+            locks for as long as that.
     """
 
-    def __init__(self, url: str, line: Callable[[str], None] = lambda _: None, wait_sec: float = 600.0) -> None:
-        self.url, self.wait_sec = url, wait_sec
+    def __init__(
+        self,
+        url: str,
+        line: Callable[[str], None] = lambda _: None,
+        wait_sec: float = 600.0,
+        idle_sec: float = 30.0,
+    ) -> None:
+        self.url, self.wait_sec, self.idle_sec = url, wait_sec, idle_sec
         self._line = line
         self._connection: psycopg.Connection[tuple[Any, ...]] | None = None
 
@@ -115,7 +124,9 @@ class Database:
                 if since is not None:
                     self._line(f"the database is back after {duration(time.monotonic() - since)}")
                 return result
-            except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+            except psycopg.Error as error:
+                if not self._passes(error):
+                    raise StorageError(f"{self.url}: {_one_line(error)}") from None
                 self.close()
                 if since is None:
                     since = time.monotonic()
@@ -127,8 +138,14 @@ class Database:
                         f"{_one_line(error)}; the same command goes on once it does"
                     ) from None
                 time.sleep(RETRY_SEC)
-            except psycopg.Error as error:
-                raise StorageError(f"{self.url}: {_one_line(error)}") from None
+
+    def _passes(self, error: "psycopg.Error") -> bool:
+        """Return whether the same work may be done later: nobody answers, or no room, or not to be written for now."""
+        import psycopg
+
+        lost = self._connection is None or self._connection.closed
+        later = (psycopg.OperationalError, psycopg.InterfaceError, psycopg.errors.ReadOnlySqlTransaction)
+        return lost or isinstance(error, later)
 
     def close(self) -> None:
         """Let go of the connection; the next work opens it again."""
@@ -140,7 +157,10 @@ class Database:
         if self._connection is None:
             import psycopg
 
-            self._connection = psycopg.connect(self.url, **_OPTIONS)
+            connection = psycopg.connect(self.url, **_OPTIONS)
+            idle = f"{math.ceil(1000 * self.idle_sec)}ms"
+            connection.execute("select set_config('idle_in_transaction_session_timeout', %s, false)", (idle,))
+            self._connection = connection
         return self._connection
 
 

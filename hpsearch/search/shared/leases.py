@@ -69,7 +69,7 @@ class Lease:
     def __init__(
         self, url: str, study: str, slots: int, lease_sec: float, wait_sec: float, about: Facts | None = None
     ) -> None:
-        self._database, self._study = Database(url, wait_sec=wait_sec), study
+        self._database, self._study = Database(url, wait_sec=wait_sec, idle_sec=lease_sec), study
         self._lease_sec = lease_sec
         self.about = about or facts(holder())
         self._over = threading.Event()
