@@ -166,15 +166,17 @@ def _working(database: Database, store: PostgresStore, session: StudySession, or
     """Take part in a study inside the block, with the workers of a session."""
     name, launcher, url = session.folder.name, session.workers.launcher, store.database()
     own = Database(url, wait_sec=store.wait_sec, idle_sec=store.lease_sec)
-    specs, check = _Specs(session, own), partial(_check_origins, origins)
-    lease = Lease(url, name, launcher.slots, store.lease_sec, store.wait_sec)
-    member = Member(own, name, lease, launcher, specs, session.folder, check=check, arrived=arrived)
-    succession = Succession(database, name, lease, store.lease_sec)
-    try:
-        yield Team(database, store, session, lease, member, succession, origins)
-    finally:
-        member.stop()
-        lease.close(database.run)
+    with closing(own):
+        own.open()
+        specs, check = _Specs(session, own), partial(_check_origins, origins)
+        lease = Lease(url, name, launcher.slots, store.lease_sec, store.wait_sec)
+        member = Member(own, name, lease, launcher, specs, session.folder, check=check, arrived=arrived)
+        succession = Succession(database, name, lease, store.lease_sec)
+        try:
+            yield Team(database, store, session, lease, member, succession, origins)
+        finally:
+            member.stop()
+            lease.close(database.run)
 
 
 class _Specs:

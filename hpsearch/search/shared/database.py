@@ -28,8 +28,10 @@ _OPTIONS: dict[str, Any] = {
     "keepalives_interval": 5,
     "keepalives_count": 3,
     "tcp_user_timeout": 30_000,
+    "prepare_threshold": None,
 }
-"""A server that is gone without a word is noticed within half a minute."""
+"""A server that is gone without a word is noticed within half a minute. Nothing is prepared: behind a pooler that hands
+out connections by the transaction, statements would be looked for where they are not."""
 
 
 def check_url(url: str | None) -> str:
@@ -88,7 +90,8 @@ class Database:
         """Connect for the first time, and create the tables unless they are there.
 
         Raises:
-            StorageError: nobody answers, the user or the password is refused, or the tables are of another format.
+            StorageError: nobody answers, the user or the password is refused, it may not be written, or the tables are
+                of another format.
         """
         import psycopg
 
@@ -126,16 +129,16 @@ class Database:
                 return result
             except psycopg.Error as error:
                 if not self._passes(error):
-                    raise StorageError(f"{self.url}: {_one_line(error)}") from None
+                    raise StorageError(f"{self.url}: {_one_line(error)}{_hint(error)}") from None
                 self.close()
                 if since is None:
                     since = time.monotonic()
                     within = f"it is waited for up to {duration(self.wait_sec)} (storage.wait_sec)"
-                    self._line(f"the database does not answer ({_one_line(error)}): {within}")
+                    self._line(f"the database cannot be used ({_one_line(error)}): {within}")
                 if time.monotonic() - since > self.wait_sec:
                     raise StorageError(
-                        f"{self.url} did not answer for {duration(self.wait_sec)} (storage.wait_sec): "
-                        f"{_one_line(error)}; the same command goes on once it does"
+                        f"{self.url} could not be used for {duration(self.wait_sec)} (storage.wait_sec): "
+                        f"{_one_line(error)}; the same command goes on once it can"
                     ) from None
                 time.sleep(RETRY_SEC)
 
@@ -175,4 +178,8 @@ def _hint(error: Exception) -> str:
     said = str(error)
     if "no password supplied" in said:
         return f"; {_ELSEWHERE}"
+    if "permission denied for database" in said:
+        return "; the first driver makes the tables: grant create on the database to its user, for once"
+    if "permission denied" in said:
+        return "; grant usage on schema hpsearch, and all on all tables in it, to this user"
     return "; PGPASSWORD or ~/.pgpass holds another one" if "password authentication failed" in said else ""

@@ -12,7 +12,7 @@ from hpsearch.search.shared.database import Cursor
 from hpsearch.search.shared.leading import Leading
 from hpsearch.search.shared.leases import Watched
 from hpsearch.search.shared.member import OwnWorkers
-from hpsearch.search.shared.wire import KILL, Told, event_from, spec_text, told_text, trial_of
+from hpsearch.search.shared.wire import KILL, Told, event_from, later, spec_text, told_text, trial_of
 
 LOOK_SEC = 0.02
 MOST_MESSAGES = 1000
@@ -203,7 +203,7 @@ class SharedLauncher:
             claim = self._claims.get(trial)
             if claim is None or (claim.lease, claim.attempt) != (lease, attempt):
                 continue
-            event = event_from(trial, claim.slot, text)
+            event = later(event_from(trial, claim.slot, text), -self._own.ahead)
             events.append(event)
             if isinstance(event, Ended | Died):
                 self._fetch(stem)

@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Callable
 
+from hpsearch.base.clock import time_of_day
 from hpsearch.base.errors import StorageError
 from hpsearch.base.threads import start_thread
 from hpsearch.launch.versions import Facts, facts
@@ -13,6 +14,8 @@ from hpsearch.search.shared.database import Cursor, Database
 
 RENEWALS = 4
 """A lease is renewed so often within its time."""
+LOOKS = 3
+"""How often the database's clock is read at the start, of which the quickest answer counts."""
 
 
 class Watched:
@@ -63,6 +66,7 @@ class Lease:
     Attributes:
         id: its number.
         about: the same.
+        ahead: seconds by which the database's clock is ahead of that of this machine.
         lost: whether another driver has ended it: what this one trains was given to others.
     """
 
@@ -74,7 +78,9 @@ class Lease:
         self.about = about or facts(holder())
         self._over = threading.Event()
         self.lost = False
+        self._database.open()
         self.id = self._database.run(lambda cursor: _taken(cursor, study, slots, self.about))
+        self._answer_sec, self.ahead = min(self._database.run(_look_at_clock) for _ in range(LOOKS))
         self._thread = start_thread(self._renew, name="lease")
 
     def _renew(self) -> None:
@@ -83,6 +89,9 @@ class Lease:
                 if not self._database.run(self._renewed):
                     self.lost = True
                     return
+                answer_sec, ahead = self._database.run(_look_at_clock)
+                if answer_sec <= 2 * self._answer_sec:
+                    self.ahead = ahead
         except StorageError:  # whoever works with the database says so
             self.lost = True
 
@@ -110,6 +119,15 @@ def _taken(cursor: Cursor, study: str, slots: int, about: Facts) -> int:
     )
     (number,) = cursor.fetchone() or (0,)
     return int(number)
+
+
+def _look_at_clock(cursor: Cursor) -> tuple[float, float]:
+    """Return how long the database took to say what its clock shows, and how far that is ahead of this machine's."""
+    began = time_of_day()
+    cursor.execute("select extract(epoch from clock_timestamp())::float8")
+    (now,) = cursor.fetchone() or (began,)
+    ended = time_of_day()
+    return ended - began, now - (began + ended) / 2
 
 
 def _given_up(cursor: Cursor, lease: int) -> None:

@@ -19,7 +19,7 @@ from hpsearch.search.shared import trial_files
 from hpsearch.search.shared.database import Cursor, Database
 from hpsearch.search.shared.leases import Lease
 from hpsearch.search.shared.trial_files import TRIALS
-from hpsearch.search.shared.wire import KILL, Told, event_texts, spec_from, told_from, trial_of
+from hpsearch.search.shared.wire import KILL, Told, event_texts, later, spec_from, told_from, trial_of
 
 DRIVERS = "drivers"
 """Where drivers train, each under the number of its lease, in a study's folder."""
@@ -106,6 +106,11 @@ class Member:
     def _leases(self, cursor: Cursor) -> list[int]:
         cursor.execute("select id from hpsearch.leases where study = %s", (self._study,))
         return [lease for (lease,) in cursor.fetchall()]
+
+    @property
+    def ahead(self) -> float:
+        """Seconds by which the database's clock is ahead of that of this machine."""
+        return self._lease.ahead
 
     def call(self, function: Callable[..., Any], *args: Any, within_sec: float | None = None) -> Any:
         """Run a function in a worker of this driver, once one is free; see `Launcher.call`.
@@ -254,7 +259,7 @@ class Member:
     def _note(self, event: LauncherEvent) -> None:
         """Put what happened into the outbox; the files of a trial that has ended are kept first."""
         ends = isinstance(event, Ended | Died)
-        for trial, text in event_texts(self._left(event)).items():
+        for trial, text in event_texts(later(self._left(event), self._lease.ahead)).items():
             attempt = self._running.get(trial)
             if attempt is None:
                 continue
@@ -326,6 +331,11 @@ class OwnWorkers:
         self.retries, self.grace_sec = launcher.retries, launcher.grace_sec
         self._member, self._launcher = member, launcher
         self.call = member.call
+
+    @property
+    def ahead(self) -> float:
+        """Seconds by which the database's clock is ahead of that of this machine."""
+        return self._member.ahead
 
     def stop(self, now: bool = False) -> None:
         """Take part no more, and end the workers."""

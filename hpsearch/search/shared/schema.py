@@ -10,7 +10,6 @@ if TYPE_CHECKING:
 NUMBER = 2
 """The format of the tables: another one is neither read nor written."""
 _TABLES = """
-create schema hpsearch;
 create table hpsearch.format (number int not null);
 create table hpsearch.studies (
     name text primary key,
@@ -89,11 +88,17 @@ def prepare(cursor: "Cursor[tuple[object, ...]]") -> None:
         cursor: inside a transaction.
 
     Raises:
-        StorageError: they are of another format.
+        StorageError: they are of another format, or nothing can be written.
     """
+    cursor.execute("show transaction_read_only")
+    if cursor.fetchone() == ("on",):
+        raise StorageError("is read-only here (transaction_read_only = on): name the server that is written")
     cursor.execute("select pg_advisory_xact_lock(hashtext('hpsearch'))")
     cursor.execute("select to_regclass('hpsearch.format') is not null")
     if cursor.fetchone() == (False,):
+        cursor.execute("select to_regnamespace('hpsearch') is null")
+        if cursor.fetchone() == (True,):  # an administrator may have made it, and let nobody else make any
+            cursor.execute("create schema hpsearch")
         cursor.execute(_TABLES)
         cursor.execute("insert into hpsearch.format values (%s)", (NUMBER,))
     cursor.execute("select number from hpsearch.format")

@@ -6,7 +6,7 @@ A configuration is never sent: every driver composes its own, and what a trial i
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, replace
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar, cast
 
 from hpsearch.base.errors import ConfigError
 from hpsearch.base.types import (
@@ -23,6 +23,7 @@ from hpsearch.base.types import (
 )
 from hpsearch.launch.base import Died, Ended, LauncherEvent, Reported
 
+T = TypeVar("T")
 KILL = "kill"
 Told: TypeAlias = Decision | Given | str
 _SENT = ("attempt", "code", "data", "files", "purpose", "judged")
@@ -95,6 +96,22 @@ def event_from(trial: TrialId, slot: int, text: str) -> LauncherEvent:
             return Died(slot, (trial,), detail, None if killed is None else trial_of(killed))
         case _:
             return Ended(trial, _result(fields))
+
+
+def later(event: LauncherEvent, sec: float) -> LauncherEvent:
+    """Return an event by a clock that is so many seconds ahead."""
+    match event:
+        case Reported(trial, message):
+            return Reported(trial, _later(message, sec))
+        case Ended(trial, result):
+            return Ended(trial, _later(result, sec))
+        case _:
+            return event
+
+
+def _later(said: T, sec: float) -> T:
+    shown: Any = said
+    return cast("T", replace(shown, time=shown.time + sec)) if getattr(said, "time", 0.0) else said
 
 
 def _result(fields: Mapping[str, Any]) -> TrialResult:

@@ -1,4 +1,6 @@
 import sys
+import threading
+import time
 
 import pytest
 
@@ -105,16 +107,128 @@ def test_a_lost_connection_is_opened_again_and_said_once(postgres, database):
     assert opened.run(lambda cursor: cursor.execute("select 1").fetchone()) == (1,)
     opened.close()
     assert len(said) == 2
-    assert said[0].startswith("the database does not answer (")
+    assert said[0].startswith("the database cannot be used (")
     assert said[1].startswith("the database is back after")
 
 
 def test_one_that_stays_away_ends_the_wait(database, postgres):
     opened = Database(database.replace(str(postgres.port), "1"), wait_sec=0.0)
-    with pytest.raises(StorageError, match=r"did not answer for .*\(storage.wait_sec\)"):
+    with pytest.raises(StorageError, match=r"could not be used for .*\(storage.wait_sec\)"):
         opened.run(lambda cursor: None)
 
 
 def test_a_study_that_is_not_there_cannot_be_read(database):
     with pytest.raises(StorageError, match="no study 'nothing'"):
         ReadDatabase(Database(database), "nothing")
+
+
+@pytest.fixture
+def poor(postgres, database):
+    """The address of the database for a user that may do nothing in it."""
+    from tests.support.postgres import PASSWORD
+
+    name = database.rpartition("/")[2].partition("?")[0]
+    postgres.rows(name, "drop role if exists poor")
+    postgres.rows(name, f"create role poor login password '{PASSWORD}'")
+    yield postgres.url(name, "poor")
+    postgres.rows(name, "drop owned by poor")
+
+
+def made(url):
+    """Make the tables."""
+    opened = Database(url)
+    opened.open()
+    opened.close()
+
+
+def test_a_user_without_rights_is_told_which_are_lacking(postgres, database, poor):
+    assert "grant create on the database to its user" in refused(poor)
+    made(database)
+    assert "grant usage on schema hpsearch" in refused(poor)
+
+
+def test_tables_are_made_in_a_schema_that_an_administrator_made(postgres, database, poor):
+    name = database.rpartition("/")[2].partition("?")[0]
+    postgres.rows(name, "create schema hpsearch authorization poor")
+    made(poor)
+
+
+def test_a_database_that_may_not_be_written_is_refused(postgres, database):
+    name = database.rpartition("/")[2].partition("?")[0]
+    made(database)
+    postgres.rows("postgres", f"alter database {name} set default_transaction_read_only = on")
+    assert "is read-only here (transaction_read_only = on)" in refused(database)
+
+
+@pytest.mark.parametrize("code", ["53100", "53300", "57014", "25006"])  # full, no connection left, too slow, read-only
+def test_what_a_server_cannot_do_for_now_is_tried_again(database, code):
+    said, tries = [], []
+    opened = Database(database, said.append)
+    opened.open()
+
+    def work(cursor):
+        tries.append(1)
+        if len(tries) == 1:
+            cursor.execute(f"do $$ begin raise exception 'not now' using errcode = '{code}'; end $$")
+        return "done"
+
+    assert opened.run(work) == "done"
+    opened.close()
+    assert said[0].startswith("the database cannot be used (not now")
+
+
+def test_what_it_refuses_for_good_is_not_tried_again(database):
+    opened = Database(database)
+    opened.open()
+    with pytest.raises(StorageError, match=r'relation "hpsearch.nothing" does not exist'):
+        opened.run(lambda cursor: cursor.execute("select * from hpsearch.nothing"))
+    opened.close()
+
+
+def test_a_transaction_of_a_frozen_driver_is_ended_and_done_again(database):
+    frozen, other = Database(database, idle_sec=0.5), Database(database)
+    frozen.open()
+    other.open()
+    other.run(lambda cursor: cursor.execute("insert into hpsearch.studies (name) values ('s')"))
+    held, tries = threading.Event(), []
+
+    def work(cursor):
+        cursor.execute("select 1 from hpsearch.studies for share")
+        tries.append(1)
+        if len(tries) == 1:
+            held.set()
+            time.sleep(2.0)
+        return cursor.execute("select 2").fetchone()
+
+    answers = []
+    thread = threading.Thread(target=lambda: answers.append(frozen.run(work)))
+    thread.start()
+    assert held.wait(30)
+    other.run(lambda cursor: cursor.execute("update hpsearch.studies set term = 7"))
+    assert not answers, "it is still frozen"
+    thread.join(30)
+    assert answers == [(2,)]
+    for each in (frozen, other):
+        each.close()
+
+
+def test_drivers_that_start_at_the_same_moment_make_the_tables_once(database):
+    made = [Database(database) for _ in range(6)]
+    threads = [threading.Thread(target=each.open) for each in made]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert made[0].run(lambda cursor: cursor.execute("select number from hpsearch.format").fetchall()) == [(NUMBER,)]
+    for each in made:
+        each.run(lambda cursor: cursor.execute("select 1 from hpsearch.studies"))
+        each.close()
+
+
+def test_nothing_is_prepared_on_a_connection_that_a_pooler_may_hand_to_others(database):
+    opened = Database(database)
+    opened.open()
+    for _ in range(10):
+        opened.run(lambda cursor: cursor.execute("select %s::int", (1,)))
+    assert opened.run(lambda cursor: cursor.execute("select count(*) from pg_prepared_statements").fetchone()) == (0,)
+    opened.close()

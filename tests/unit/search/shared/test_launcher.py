@@ -3,7 +3,7 @@ import json
 import pytest
 
 from hpsearch.base.errors import StorageError
-from hpsearch.base.types import Decision, Report, TrialId, TrialResult, TrialSpec, TrialState
+from hpsearch.base.types import Decision, Report, Started, TrialId, TrialResult, TrialSpec, TrialState
 from hpsearch.launch.base import Ended, Reported
 from hpsearch.search.shared.database import Database
 from hpsearch.search.shared.launcher import SharedLauncher
@@ -16,6 +16,9 @@ FIRST, SECOND = TrialId(0, 0), TrialId(1, 0)
 
 class Local:
     retries, grace_sec = 2, 10.0
+
+    def __init__(self):
+        self.ahead = 0.0
 
 
 class Team:
@@ -189,3 +192,15 @@ def test_trials_of_a_stage_are_handed_out_to_the_drivers_of_its_recipe(team):
     team.do("update hpsearch.studies set leader = null where name = 's'")
     with pytest.raises(StorageError, match="another driver leads study 's'"):
         stage.run(lambda cursor: None)
+
+
+def test_times_of_a_machine_whose_clock_is_wrong_are_those_of_the_one_that_leads(team):
+    """What was told by the database's clock, an hour before this machine's, is recorded by this machine's."""
+    team.launcher._own.ahead = -3600.0
+    team.hand_out()
+    team.tell(Reported(FIRST, Started(None, {}, 10_000.0)))
+    team.tell(Reported(FIRST, Report(1, 1, {"loss": 1.0}, time=10_001.0)), number=1)
+    team.tell(Ended(FIRST, TrialResult(TrialState.COMPLETE)), number=2)
+    told = team.launcher.poll(1.0)
+    assert [event.message.time for event in told[:2]] == [13_600.0, 13_601.0]
+    assert told[2].result.time == 0.0, "it has none"

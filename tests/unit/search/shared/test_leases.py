@@ -144,3 +144,11 @@ def test_whoever_leads_after_one_that_lived_starts_nothing_again(opened, leases)
     led.leave()
     assert isinstance(second.look(), Leading)
     assert second.joined
+
+
+def test_a_lease_knows_how_far_the_clock_of_this_machine_is_off(opened, monkeypatch):
+    monkeypatch.setattr("hpsearch.search.shared.leases.time_of_day", lambda: time.time() + 3600.0)
+    opened()
+    lease = Lease(opened().url, "s", 1, 2.0, 60.0)
+    lease.close(opened().run)
+    assert lease.ahead == pytest.approx(-3600.0, abs=5.0)
