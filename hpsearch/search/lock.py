@@ -9,9 +9,11 @@ from functools import cache, partial
 from pathlib import Path
 
 from hpsearch.base import lineage, platform
+from hpsearch.base.copies import leader_of
 from hpsearch.base.errors import BusyError, DamageError, HpsearchError, StorageError
 from hpsearch.base.files import replacement
 from hpsearch.base.intake import json_file
+from hpsearch.base.leftovers import is_held
 from hpsearch.base.observer import Driver
 from hpsearch.base.owners import Owner, this_process
 
@@ -121,7 +123,7 @@ def signed(folder: Path) -> float:
 
 
 def last_driver(folder: Path) -> Driver | None:
-    """Return who has a study, or had it last, as it signed; nothing is locked.
+    """Return who has a study, or had it last, as it signed; of a copy who led as it was brought; nothing is locked.
 
     Args:
         folder: of the study.
@@ -138,10 +140,17 @@ def last_driver(folder: Path) -> Driver | None:
         process = Owner.of(str(known["process"]))
         host, pid = str(known["host"]), int(known["pid"])
     except FileNotFoundError:
-        return None
+        return _leader(folder)
     except (HpsearchError, OSError, ValueError, LookupError, TypeError, OverflowError):
         process = None
     if process is None:
         raise DamageError(f"{path} does not say who had it last; the next run writes it again")
     gone = process.is_gone()
+    if (leader := _leader(folder)) and not is_held(folder / LOCK):  # whoever signed brought the copy
+        return leader
     return Driver(host, pid, None if gone is None else not gone, process.place == this_process().place)
+
+
+def _leader(folder: Path) -> Driver | None:
+    found = leader_of(folder)
+    return None if found is None else Driver(*found, is_alive=None, is_here=False)

@@ -169,11 +169,14 @@ def sync(
 ) -> dict[str, int]:
     """Send what event files hold and the tracking store does not, which is asked what it has.
 
+    A named study that a database keeps is brought here from there first.
+
     Args:
         name: of the study; None: every study of the working folder.
-        overrides: of the tracker: where to send.
+        overrides: of the tracker: where to send; of the storage: which database keeps the study.
         config_dirs: folders with configuration of your own.
-        note: is told what stays unsent, because its runs were deleted in the store or the store never takes it.
+        note: is told where a study was brought from, and what stays unsent, because its runs were deleted in the store
+            or the store never takes it.
 
     Returns:
         The number of event files sent, by study; a running study is left to its driver, and refused when it is named.
@@ -181,10 +184,14 @@ def sync(
     Raises:
         BusyError: the named study is running. A store that cannot be reached raises a `StorageError`.
     """
+    from hpsearch.study.shared_copy import bring_copy
     from hpsearch.study.specs import STORE, compose_place
     from hpsearch.tracking.mlflow import sync as send
 
-    tracker = compose_place("sync", overrides, config_dirs, STORE).config["tracker"]
+    composition = compose_place("sync", overrides, config_dirs, (*STORE, "storage"))
+    tracker = composition.config["tracker"]
+    if name and (url := bring_copy(name, composition)) and note is not None:
+        note(f"{name}: as it stands in {url}")
     sent: dict[str, int] = {}
     for folder in [study_folder(name)] if name else [summary.folder for summary in list_studies()]:
         try:

@@ -15,10 +15,10 @@ from hpsearch.config.build import build
 from hpsearch.config.compose import Composition
 from hpsearch.config.record import check_no_lookup, check_words
 from hpsearch.search.interrupts import interrupts
-from hpsearch.search.shared.copied import FolderCopy, bring, described, is_kept
+from hpsearch.search.shared.copied import FolderCopy, bring, described, is_kept, refuse_another, uid_of
 from hpsearch.search.shared.database import Database
 from hpsearch.search.shared.launcher import SharedLauncher
-from hpsearch.search.shared.leading import Leading, Standing, Succession, stage_text
+from hpsearch.search.shared.leading import Leading, Standing, Succession, stage_text, standing
 from hpsearch.search.shared.leases import Lease
 from hpsearch.search.shared.member import Member, OwnWorkers
 from hpsearch.search.shared.store import PostgresStore
@@ -115,11 +115,12 @@ class Team:
             *studies: their names; of one that is not kept nothing is brought.
         """
         self.member.stop()
+        leader = self.database.run(partial(standing, study=self.session.folder.name)).holder
         for name in studies:
             folder = folder_of(name)
             if self.database.run(partial(is_kept, study=name)):
                 with suppress(BusyError), folder_lock(folder):  # another driver that works in this folder keeps it
-                    bring(self.database, name, folder)
+                    bring(self.database, name, folder, leader)
 
 
 @contextmanager
@@ -244,6 +245,8 @@ def _turn(team: Team, space: Mapping[str, str]) -> Leading | Standing:
             if found.holder != said and found.begun and not team.succession.unlike(found):
                 there = described(team.database, session.folder.name)
                 check_same(session.folder.name, there, description(session.composition, space))
+                if uid := team.database.run(partial(uid_of, study=session.folder.name)):
+                    refuse_another(session.folder, uid)
                 said = found.holder
                 session.observer.line(f"{said} leads study '{session.folder.name}': this one trains for it")
             team.check()

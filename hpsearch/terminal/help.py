@@ -63,7 +63,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
         "say what such a trial came to; --epoch: on its way, prints whether it goes on; without metrics: JSON from "
         "standard input",
     ),
-    "sync": ("[NAME]", "send what a tracking server has not received yet"),
+    "sync": ("[NAME]", "send what a tracking server has not received yet; bring a study here from its database"),
     "doctor": (
         "[STUDY | FOLDER] [--repair] [--json]",
         "look at versions, device, disks, stores and studies, and say what is wrong and the way out; exit 1 where "

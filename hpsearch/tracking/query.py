@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hpsearch.base.columns import CURVE_COLUMNS, END_COLUMNS, STEP_COLUMNS, TRIAL_COLUMNS, metric_column
+from hpsearch.base.copies import leader_of
 from hpsearch.base.errors import StorageError
 from hpsearch.base.failures import Failure, alike
 from hpsearch.base.files import LAYERS, LOG
@@ -351,5 +352,5 @@ def _continued(files: Iterable[Path]) -> dict[str, str]:
 
 
 def _unfinished(folder: Path) -> str:
-    """Return whether a study without a final state runs: its driver holds the lock while it does."""
-    return "RUNNING" if is_held(folder / "lock") else "INTERRUPTED"
+    """Return whether a study without a final state runs: its driver holds the lock then, or leads it elsewhere."""
+    return "RUNNING" if is_held(folder / "lock") or leader_of(folder) else "INTERRUPTED"

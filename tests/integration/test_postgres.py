@@ -1,12 +1,16 @@
 """Several drivers on one study in a PostgreSQL that asks for passwords."""
 
+import os
 import signal
+import time
 from collections import Counter
 
 import pytest
 
 from hpsearch.base.errors import ConfigError, StorageError
 from hpsearch.study.api import load_trials, run_study
+from hpsearch.study.existing import list_studies, sync
+from hpsearch.study.status import Onlooker
 from hpsearch.tracking.events import read_trials
 from tests.support.postgres import PASSWORD, search_words, wait_for
 from tests.support.shared_study import SharedStudy, check_whole
@@ -58,7 +62,9 @@ def test_a_driver_that_is_killed_gives_its_trials_back_and_another_one_leads(pos
     check_whole(study, 12)
 
 
-def test_a_driver_that_follows_trains_hands_back_and_says_who_reported(postgres, database, drivers, tmp_path):
+def test_a_driver_that_follows_trains_hands_back_and_says_who_reported(
+    postgres, database, drivers, tmp_path, monkeypatch
+):
     study, gate = SharedStudy(postgres, database), Gate(tmp_path)
     words = search_words(
         database, f"+args.gate={gate.file}", function="waiting", points=6, pruner="auto", sampler="tpe"
@@ -67,6 +73,13 @@ def test_a_driver_that_follows_trains_hands_back_and_says_who_reported(postgres,
     wait_for(lambda: study.leader is not None, said=lambda: first.said)
     second, third = drivers(words), drivers(words)
     wait_for(lambda: held(study) == 3, said=lambda: first.said + second.said + third.said)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    synced = sync("shared", overrides=["storage=postgres", f'storage.url="{database}"', "tracker=none"])
+    assert list(synced) == ["shared"]
+    (seen,) = Onlooker("shared").look(time.time())
+    assert (seen.state, seen.driver.pid, seen.driver.is_here) == ("RUNNING", first.process.pid, False)
+    assert [each.state for each in list_studies()] == ["RUNNING"]
     third.process.send_signal(signal.SIGINT)
     wait_for(lambda: "interrupted" in third.said)
     gate.open(6)
@@ -82,6 +95,34 @@ def test_a_driver_that_follows_trains_hands_back_and_says_who_reported(postgres,
     went_on = {line["metrics"]["from"] for line in lines if line["event"] == "report"}
     assert len(went_on) > 1, "no trial went on from the checkpoint that it wrote"
     assert len({line["metrics"]["pid"] for line in lines if line["event"] == "report"}) > 1
+    sync("shared", overrides=["tracker=none"])
+    assert Onlooker("shared").look(time.time())[0].state == "COMPLETE"
+    assert read_trials(tmp_path / "elsewhere/studies/shared") == records[0]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("who", ["leads", "follows"])
+def test_one_that_was_frozen_for_longer_than_its_lease_writes_nothing_more(postgres, database, drivers, tmp_path, who):
+    study, gate = SharedStudy(postgres, database), Gate(tmp_path)
+    words = search_words(database, f"+args.gate={gate.file}", "storage.lease_sec=2", points=8)
+    team = [drivers(words) for _ in range(2)]
+    wait_for(lambda: study.leader and held(study) == 2, said=lambda: [each.said for each in team])
+    (leader,) = [each for each in team if each.process.pid == study.leader]
+    (other,) = [each for each in team if each is not leader]
+    frozen, lives = (leader, other) if who == "leads" else (other, leader)
+    os.kill(frozen.process.pid, signal.SIGSTOP)
+    try:
+        wait_for(lambda: study.rows("select count(*) from hpsearch.leases") == [(1,)], said=lambda: lives.said)
+        gate.open(8)  # a worker of the frozen driver trains on, which nobody counts
+        wait_for(lambda: study.ended() >= 4, said=lambda: lives.said)
+    finally:
+        os.kill(frozen.process.pid, signal.SIGCONT)
+    assert frozen.end() == 2, frozen.said
+    said = "another driver leads study 'shared'" if who == "leads" else "this driver was not heard of for 2 s"
+    assert said in frozen.said
+    assert lives.end() == 0, lives.said
+    check_whole(study, 8)
+    assert study.term == (2 if who == "leads" else 1)
 
 
 @pytest.mark.long

@@ -10,8 +10,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from hpsearch.base.copies import mark
 from hpsearch.base.errors import StorageError
-from hpsearch.base.files import DATABASE, replace_text, replacement
+from hpsearch.base.files import replacement
 from hpsearch.base.intake import yaml_text
 from hpsearch.search.shared import trial_files
 from hpsearch.search.shared.database import Cursor, Database
@@ -20,7 +21,7 @@ from hpsearch.search.shared.trial_files import TRIALS
 from hpsearch.search.storage import JOURNAL_NAME
 from hpsearch.tracking.record import uid_on_record
 
-DESCRIPTION = "study.yaml"
+DESCRIPTION, STUDY_EVENTS = "study.yaml", "events/study.jsonl"
 
 
 class FolderCopy:
@@ -44,21 +45,14 @@ class FolderCopy:
         """Bring the folder to what the database holds; a study that is here alone goes there, another is refused."""
         held = self._leading.run(partial(lines_of, study=self._study))
         if held:
-            self._refuse_another(held)
+            refuse_another(self._folder, uid_in(held))
             write_lines(self._folder, held)
-            self._leading.run(partial(trial_files.fetch, study=self._study, under="", folder=self._folder))
+            fetch = partial(trial_files.fetch, study=self._study, under="", folder=self._folder)
+            self._leading.run(fetch, snapshot=True)
             self._sizes = {file: len(content) for file, content in held.items()}
         elif (self._folder / TRIALS).is_dir():
             self._leading.run(partial(trial_files.store, study=self._study, under=TRIALS, folder=self._folder))
         mark(self._folder, self._leading.database.url)
-
-    def _refuse_another(self, held: Mapping[str, bytes]) -> None:
-        here, there = uid_on_record(self._folder), uid_in(held)
-        if here is not None and here != there:
-            raise StorageError(
-                f"{self._folder} is another study than the one of this name in the database: move the folder away, or "
-                "choose another study.name"
-            )
 
     def push_all(self) -> None:
         """Bring what the folder holds to the database: the description, the record, Optuna's journal."""
@@ -104,6 +98,43 @@ class FolderCopy:
         self._leading.run(partial(trial_files.fetch, study=self._study, under=f"{TRIALS}/{stem}", folder=self._folder))
 
 
+def refuse_another(folder: Path, uid: str | None) -> None:
+    """Refuse to take a study for the one of its name in the database.
+
+    Args:
+        folder: of the study here.
+        uid: of the other one; None: it has none.
+
+    Raises:
+        StorageError: they are not the same.
+    """
+    here = uid_on_record(folder)
+    if here is not None and here != uid:
+        raise StorageError(
+            f"{folder} is another study than the one of this name in the database: move the folder away, or choose "
+            "another study.name"
+        )
+
+
+def kept_studies(cursor: Cursor, study: str) -> list[str]:
+    """Return the name of a study, and those of its stages, as far as there is a record of them."""
+    cursor.execute(
+        "select name from hpsearch.studies s where (name = %s or (starts_with(name, %s) and stage <> '')) "
+        "and exists (select from hpsearch.lines where study = s.name) order by name",
+        (study, f"{study}."),
+    )
+    return [name for (name,) in cursor.fetchall()]
+
+
+def uid_of(cursor: Cursor, study: str) -> str | None:
+    """Return what tells a study that the database holds from others; None where nothing is recorded yet."""
+    cursor.execute(
+        "select content from hpsearch.lines where study = %s and file = %s and start = 0", (study, STUDY_EVENTS)
+    )
+    (content,) = cursor.fetchone() or (b"",)
+    return uid_in({STUDY_EVENTS: content})
+
+
 def is_kept(cursor: Cursor, study: str) -> bool:
     """Return whether there is a record of a study."""
     cursor.execute("select exists (select from hpsearch.lines where study = %s)", (study,))
@@ -125,11 +156,20 @@ def described(database: Database, study: str) -> dict[str, Any]:
     return dict(yaml_text(found)) if found else {}
 
 
-def bring(database: Database, study: str, folder: Path) -> None:
-    """Bring a folder to what the database holds of a study that has ended; whoever calls holds the folder's lock."""
-    write_lines(folder, database.run(partial(lines_of, study=study)))
-    database.run(partial(trial_files.fetch, study=study, under="", folder=folder))
-    mark(folder, database.url)
+def bring(database: Database, study: str, folder: Path, leader: str = "") -> None:
+    """Bring a folder to what the database holds of a study.
+
+    Args:
+        database: which holds it.
+        study: its name.
+        folder: whose lock is held.
+        leader: who leads it; empty where nobody does.
+    """
+    held = database.run(partial(lines_of, study=study))
+    refuse_another(folder, uid_in(held))
+    write_lines(folder, held)
+    database.run(partial(trial_files.fetch, study=study, under="", folder=folder), snapshot=True)
+    mark(folder, database.url, leader)
 
 
 def write_lines(folder: Path, held: Mapping[str, bytes]) -> None:
@@ -157,13 +197,5 @@ def write_lines(folder: Path, held: Mapping[str, bytes]) -> None:
 
 def uid_in(held: Mapping[str, bytes]) -> str | None:
     """Return what tells the study that the database holds from others."""
-    first = held.get("events/study.jsonl", b"").partition(b"\n")[0]
+    first = held.get(STUDY_EVENTS, b"").partition(b"\n")[0]
     return str(json.loads(first)["uid"]) if first else None
-
-
-def mark(folder: Path, url: str) -> None:
-    """Write down in a study's folder that it is a copy, and of what."""
-    text = json.dumps({"url": url})
-    path = folder / DATABASE
-    if not path.is_file() or path.read_text(encoding="utf-8") != text:
-        replace_text(path, text)

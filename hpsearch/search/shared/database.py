@@ -105,11 +105,12 @@ class Database:
             self.close()
             raise StorageError(f"{self.url}: {error}") from None
 
-    def run(self, work: Callable[[Cursor], T]) -> T:
+    def run(self, work: Callable[[Cursor], T], snapshot: bool = False) -> T:
         """Do work in a transaction, and once more wherever the connection is lost meanwhile.
 
         Args:
             work: is given a cursor; what it does twice, because nobody heard that it was committed, changes nothing.
+            snapshot: whether all of it sees the database as it was when it began.
 
         Returns:
             What it returns.
@@ -123,6 +124,8 @@ class Database:
         while True:
             try:
                 with self._connected().transaction(), self._connected().cursor() as cursor:
+                    if snapshot:
+                        cursor.execute("set transaction isolation level repeatable read")
                     result = work(cursor)
                 if since is not None:
                     self._line(f"the database is back after {duration(time.monotonic() - since)}")

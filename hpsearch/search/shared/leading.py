@@ -181,11 +181,12 @@ class Leading:
             self.run(lambda cursor: [cursor.execute(statement, values) for statement, values in due])
             del self._due[: len(due)]
 
-    def run(self, work: Callable[[Cursor], Any]) -> Any:
+    def run(self, work: Callable[[Cursor], Any], snapshot: bool = False) -> Any:
         """Do work in a transaction of the driver that leads.
 
         Args:
             work: see `Database.run`.
+            snapshot: see there.
 
         Returns:
             What it returns; a StorageError where another driver leads.
@@ -203,7 +204,7 @@ class Leading:
                 )
             return work(cursor)
 
-        return self.database.run(fenced)
+        return self.database.run(fenced, snapshot)
 
     def leave(self, told: str | None = None) -> None:
         """Let another driver lead.

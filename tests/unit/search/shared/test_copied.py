@@ -3,12 +3,13 @@ import json
 import pytest
 from optuna.storages import JournalStorage
 
+from hpsearch.base.copies import leader_of
 from hpsearch.base.errors import StorageError
 from hpsearch.base.files import DATABASE
 from hpsearch.base.types import Objective
 from hpsearch.search.dashboard import reading_storage
 from hpsearch.search.shared import trial_files
-from hpsearch.search.shared.copied import FolderCopy
+from hpsearch.search.shared.copied import FolderCopy, bring, kept_studies
 from hpsearch.search.shared.database import Database
 from hpsearch.search.shared.leading import Succession
 from hpsearch.search.shared.leases import Lease
@@ -82,6 +83,8 @@ def test_another_study_of_this_name_is_refused_and_left_alone(leading, tmp_path)
     before = (other / "events/study.jsonl").read_bytes()
     with pytest.raises(StorageError, match="is another study than the one of this name in the database"):
         FolderCopy(leading, other).pull()
+    with pytest.raises(StorageError, match="is another study than the one of this name in the database"):
+        bring(leading.database, "s", other)
     assert (other / "events/study.jsonl").read_bytes() == before
     assert not (other / DATABASE).exists()
 
@@ -142,3 +145,40 @@ def test_a_copy_is_not_searched_by_itself_and_the_dashboard_reads_the_database(l
     seen._backend._database.close()
     store.close()
     assert json.loads((tmp_path / "s" / DATABASE).read_text())["url"].startswith("postgresql://")
+
+
+def test_a_study_is_brought_with_those_of_its_stages_and_no_other(leading, tmp_path):
+    stage = leading.of_stage("s.fine", [], {})
+    leading.run(lambda cursor: cursor.execute("insert into hpsearch.studies (name) values ('s.other')"))
+    for place, each in enumerate((leading, stage, leading.of("s.other"))):
+        (tmp_path / str(place)).mkdir()
+        copy = FolderCopy(each, tmp_path / str(place))
+        assert not copy.is_kept
+        copy.pull()
+        recorded(tmp_path / str(place), copy, "one")
+        assert copy.is_kept
+    assert leading.run(lambda cursor: kept_studies(cursor, "s")) == ["s", "s.fine"]
+    bring(leading.database, "s.fine", tmp_path / "there", "process 7 on elsewhere")
+    assert (tmp_path / "there/events/study.jsonl").read_bytes() == (tmp_path / "1/events/study.jsonl").read_bytes()
+    assert leader_of(tmp_path / "there") == ("elsewhere", 7)
+    assert leader_of(tmp_path / "1") is None
+
+
+def test_files_that_are_replaced_meanwhile_are_brought_as_they_were(leading, database, tmp_path, monkeypatch):
+    def put(text):
+        path = tmp_path / "trials/0-0-0/last.pt"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        other = Database(database)
+        other.run(lambda cursor: trial_files.store(cursor, "s", "trials/0-0-0", tmp_path))
+        other.close()
+
+    def replaced_first(cursor, *args):
+        put("newer")
+        return get(cursor, *args)
+
+    get = trial_files.get
+    put("older")
+    monkeypatch.setattr(trial_files, "get", replaced_first)
+    bring(leading.database, "s", tmp_path / "there")
+    assert (tmp_path / "there/trials/0-0-0/last.pt").read_text() == "older"
