@@ -1,6 +1,7 @@
 """Studies on Ray, as a user types them: a cluster of the command's own, and one of three nodes that is joined."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -194,6 +195,40 @@ def test_without_ray_the_command_says_how_to_install_it(folder):
     code, text = run(*STUDY, PYTHONPATH=f"{folder}:{ROOT}")
     said = "hpsearch: launcher = ray: needs Ray, which is not installed: pip install 'hpsearch[ray]'\n"
     assert (code, text) == (2, said)
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ("import sys; sys.modules['hpsearch'] = None", r"node [\d.]+ cannot run workers: ModuleNotFoundError: .*hpsearch"),
+        ("import sys; sys.modules['torch'] = None", r"worker process \d+ of node .* ended with exit code 1: Mod.*torch"),
+        ("import platform; platform.python_version_tuple = lambda: ('3', '8', '1')", r"has Python 3\.8 \(here 3\.1"),
+    ],
+    ids=["without hpsearch", "with a torch that cannot be imported", "with another Python"],
+)
+def test_a_node_that_cannot_train_is_refused_in_a_line(folder, fault, said):
+    (folder / "there").mkdir()
+    (folder / "there" / "sitecustomize.py").write_text(fault)
+    os.environ["PYTHONPATH"] = f"{folder / 'there'}:{ROOT}"
+    with ray_cluster(1) as cluster:
+        code, text = run(*STUDY, f"launcher.address={cluster.address}", PYTHONPATH=str(ROOT))
+    assert (code, len(text.splitlines())) == (2, 1), text
+    assert re.search(f"^hpsearch: .*{said}.*install the same", text)
+    assert not Path("studies").exists()
+
+
+def test_a_cluster_of_another_python_is_refused_in_a_line(folder):
+    (folder / "here").mkdir()
+    (folder / "here" / "sitecustomize.py").write_text(
+        "import sys\nif 'launch.ray.program' in ' '.join(sys.orig_argv):\n"
+        "    import ray._private.utils as of\n    info = of.compute_version_info\n"
+        "    of.compute_version_info = lambda: (*info()[:1], '3.8.1', *info()[2:])\n"
+    )
+    with ray_cluster(1) as cluster:
+        code, text = run(*STUDY, f"launcher.address={cluster.address}", PYTHONPATH=f"{folder / 'here'}:{ROOT}")
+    assert (code, len(text.splitlines())) == (2, 1), text
+    assert "3.8.1" in text
+    assert not Path("studies").exists()
 
 
 def test_another_version_of_ray_or_of_this_package_on_a_node_is_refused_in_a_line(folder):

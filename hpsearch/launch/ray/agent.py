@@ -74,7 +74,7 @@ class Agent:
         self._writer = Writer(durable=False)
         self._logs = itertools.count()
         self._first = self._worker() if wanted.module else None
-        start_thread(self._relay, name="relay")
+        self._relays = False
 
     def facts(self) -> Facts:
         """Return what must be the same on every machine."""
@@ -107,6 +107,9 @@ class Agent:
         """Start a worker process, or take the first one, which imports already."""
         worker, self._first = self._first or self._worker(), None
         self._processes[number] = _Process(worker)
+        if not self._relays:  # not before: what the first one says is of nobody then
+            self._relays = True
+            start_thread(self._relay, name="relay")
         _, argv, content = pickle.loads(hello)
         worker.send(HELLO, pickle.dumps((self._path, argv, content)))
         self._said.put((number, NAMED, f"{worker.title} of node {self._node}".encode()))

@@ -168,6 +168,15 @@ class RayLauncher(SlotLauncher):
         assert self._gateway is not None, "the launcher was not started"
         return self._gateway
 
+    def _start_again(self, slot: Slot, detail: str) -> None:
+        try:
+            super()._start_again(slot, detail)
+        except MachineError:
+            if "Traceback (most recent call last)" not in detail:
+                raise
+            lines = detail.splitlines()  # what it imports before it is told anything is not the user's
+            raise ConfigError(f"{lines[0]}: {lines[-1]}; install the same hpsearch, torch and Python there") from None
+
     def _wait_for(self, condition: Callable[[], bool]) -> None:
         """Take in what happens until a worker is there."""
         deadline = self._clock() + self._start_sec

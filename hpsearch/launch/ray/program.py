@@ -4,6 +4,7 @@ What Ray prints goes where this process prints: into a file. When the driver is 
 """
 
 import queue
+import re
 import shutil
 import sys
 import threading
@@ -158,6 +159,10 @@ class _Place:
                     while True:
                         orders.append(self._orders.get_nowait())
                 ray.get(self._actor.take.options(concurrency_group="orders").remote(orders))
+        except ray.exceptions.RayActorError as error:
+            if error.actor_init_failed:
+                self._tell(REFUSED, _cannot_begin(str(error)))
+            self._lose(error)
         except Exception as error:
             self._lose(error)
 
@@ -198,6 +203,14 @@ class _Place:
         for number in self._workers:
             self._tell(SAID, self._slot, number, GONE, f"the worker of slot {self._slot} is lost: {why}".encode())
         self._workers = set()
+
+
+def _cannot_begin(text: str) -> str:
+    """Return in a line why an actor could not be made, of what Ray says about it."""
+    address = re.search(r"ip=([^,)\s]+)", text)
+    *_, last = ["", *filter(None, map(str.strip, text.splitlines()))]
+    where = f"node {address[1]}" if address else "a node"
+    return f"{where} cannot run workers: {last}; install the same hpsearch, torch and Python there"
 
 
 def _actor(wanted: Wanted) -> Any:
