@@ -93,6 +93,13 @@ class Launcher(Protocol):
         """
         ...
 
+    def everywhere(self, function: Callable[..., Any], *args: Any, unlike: Callable[[Any], str]) -> None:
+        """Let every other machine run what `call` has just run before it trains: one where it fails is a ConfigError.
+
+        So is one whose result is `unlike` it, which returns in what; empty for nothing.
+        """
+        ...
+
     def free(self) -> tuple[int, ...]:
         """Return the slots that can take a batch, in order."""
         ...

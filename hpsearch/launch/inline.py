@@ -93,6 +93,9 @@ class InlineLauncher:
         except Exception as error:
             raise RuntimeError(traceback.format_exc()) from error
 
+    def everywhere(self, function: Callable[..., Any], *args: Any, unlike: Callable[[Any], str]) -> None:
+        """Run nothing: there is no other machine."""
+
     @property
     def slots(self) -> int:
         """How many batches may run at once."""

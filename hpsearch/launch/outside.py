@@ -130,6 +130,9 @@ class OutsideLauncher:
         """
         raise HpsearchError(f"{function.__name__}{args!r:.80}: nothing runs here, trials are trained outside")
 
+    def everywhere(self, function: Callable[..., Any], *args: Any, unlike: Callable[[Any], str]) -> None:
+        """Run nothing: there is no worker."""
+
     def widen(self, width: int) -> None:
         """Change nothing: there is no worker."""
 

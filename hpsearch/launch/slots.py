@@ -65,6 +65,7 @@ class SlotLauncher:
         self._inbox: Inbox = queue.SimpleQueue()
         self._slots: list[Slot] = []
         self._events: list[LauncherEvent] = []
+        self._asked = 0
         self._failed: set[TrialId] = set()
         self._training: dict[TrialId, Slot] = {}
         self._of: dict[Worker, Slot] = {}
@@ -143,6 +144,7 @@ class SlotLauncher:
             raise RuntimeError("every worker is busy")
         slot = min(free, key=lambda slot: not slot.ready)
         self._touched.add(slot.index)
+        self._asked = slot.index
         slot.call(pickle.dumps((function, args)))
         answer = self._answer(slot, within_sec)
         if answer is None:
@@ -156,6 +158,9 @@ class SlotLauncher:
         if answer.traceback:
             raise RuntimeError(answer.traceback)
         return answer.value
+
+    def everywhere(self, function: Callable[..., Any], *args: Any, unlike: Callable[[Any], str]) -> None:
+        """Run nothing: workers are on one machine, or on machines that share their files."""
 
     def _answer(self, slot: Slot, within_sec: float | None) -> Answer | None:
         """Return what a worker answers, None where it takes longer."""

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
@@ -149,6 +150,7 @@ class Workers:
                     f"(from {self._composition.where(SILENT_SECONDS)})"
                 ) from None
         check_metric(self._composition, facts["metrics"], facts.get("further"), config)
+        self.launcher.everywhere(runner_of(config).preflight, config, source, unlike=partial(_unlike, facts))
         found: Mapping[str, Any] = facts
         return found
 
@@ -170,6 +172,12 @@ def runner_of(config: Mapping[str, Any]) -> Any:
 def trains_own_code(config: Mapping[str, Any]) -> bool:
     """Return whether a function of the user's trains; see `runner_of`."""
     return runner_of(config) is theirs
+
+
+def _unlike(here: Mapping[str, Any], there: Mapping[str, Any]) -> str:
+    """Return how the data of another machine differ; empty where they do not."""
+    digests = [facts["state"].digest if "state" in facts else "" for facts in (here, there)]
+    return "" if digests[0] == digests[1] else f"its data are others: digest {digests[1]}, elsewhere {digests[0]}"
 
 
 @contextmanager

@@ -200,8 +200,14 @@ def test_without_ray_the_command_says_how_to_install_it(folder):
 @pytest.mark.parametrize(
     ("fault", "said"),
     [
-        ("import sys; sys.modules['hpsearch'] = None", r"node [\d.]+ cannot run workers: ModuleNotFoundError: .*hpsearch"),
-        ("import sys; sys.modules['torch'] = None", r"worker process \d+ of node .* ended with exit code 1: Mod.*torch"),
+        (
+            "import sys; sys.modules['hpsearch'] = None",
+            r"node [\d.]+ cannot run workers: ModuleNotFoundError: .*hpsearch",
+        ),
+        (
+            "import sys; sys.modules['torch'] = None",
+            r"worker process \d+ of node .* ended with exit code 1: Mod.*torch",
+        ),
         ("import platform; platform.python_version_tuple = lambda: ('3', '8', '1')", r"has Python 3\.8 \(here 3\.1"),
     ],
     ids=["without hpsearch", "with a torch that cannot be imported", "with another Python"],

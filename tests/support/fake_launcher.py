@@ -43,6 +43,9 @@ class FakeLauncher:
     def call(self, function, *args, within_sec=None):
         return function(*args)
 
+    def everywhere(self, function, *args, unlike):
+        pass
+
     def free(self):
         return tuple(slot for slot in range(self.slots) if slot not in self.running)
 

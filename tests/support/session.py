@@ -21,6 +21,9 @@ class ScriptedLauncher:
             raise answer
         return answer
 
+    def everywhere(self, function, *args, unlike):
+        pass
+
     def stop(self, now=False):
         self.log.append("kill" if now else "stop")
 

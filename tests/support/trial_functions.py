@@ -315,6 +315,15 @@ def environment(name):
     return os.environ.get(name)
 
 
+def wait_for(path):
+    while not Path(path).exists():
+        time.sleep(0.05)
+
+
+def text_of(path):
+    return Path(path).read_text()
+
+
 def loaded_modules():
     return sorted(sys.modules)
 

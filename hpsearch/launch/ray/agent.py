@@ -19,7 +19,7 @@ from hpsearch.base.threads import start_thread
 from hpsearch.base.types import TrialSpec
 from hpsearch.launch.base import Ended
 from hpsearch.launch.devices import worker_environment
-from hpsearch.launch.frames import ALONE, BATCH, EVENTS, GONE, HELLO
+from hpsearch.launch.frames import ALONE, BATCH, CALL, EVENTS, GONE, HELLO
 from hpsearch.launch.process import WorkerProcess
 from hpsearch.launch.ray.files import Folder, Writer
 from hpsearch.launch.ray.terms import FILE, NAMED, NEED, Order, Piece, Said, Wanted, is_here
@@ -76,9 +76,11 @@ class Agent:
         self._first = self._worker() if wanted.module else None
         self._relays = False
 
-    def facts(self) -> Facts:
-        """Return what must be the same on every machine."""
-        return facts(self._node)
+    def facts(self) -> tuple[Facts, str]:
+        """Return what must be the same on every machine, and Ray's name of the node."""
+        import ray
+
+        return facts(self._node), ray.get_runtime_context().get_node_id()
 
     def take(self, orders: Sequence[Order]) -> None:
         """Do what the driver says, in order."""
@@ -130,6 +132,19 @@ class Agent:
             process.waiting.append((kind, payload))
         else:
             process.worker.send(kind, payload)
+
+    def ask(self, number: int, payload: bytes, files: Sequence[str]) -> None:
+        """Let a worker answer a call, with copies of the files among its arguments that are not seen here."""
+        process = self._processes.get(number)
+        missing = [path for path in files if not Path(path).exists()]
+        if process is None or not missing:
+            self.send(number, CALL, payload)
+            return
+        function, args = pickle.loads(payload)
+        moved = tuple(self._local(each) if each in missing else each for each in args)
+        process.needed = len(missing)
+        process.waiting.append((CALL, pickle.dumps((function, moved))))
+        self._said.put((number, NEED, pickle.dumps(missing)))
 
     def train(self, number: int, payload: bytes, token: tuple[str, str]) -> None:
         """Let a worker train a batch, in folders of this node where it does not see the driver's.

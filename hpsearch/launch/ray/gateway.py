@@ -38,12 +38,14 @@ class Gateway:
         workers: how many are wanted.
         nodes: what the cluster has, in words.
         up: the slots that have a node, and what that is called.
+        nodes_of: Ray's name of the node that a slot has or had.
         refused: why nothing can be done with the cluster; empty for no reason.
     """
 
     def __init__(self, address: str | None = None, modules: tuple[str, ...] = ()) -> None:
         self.workers, self.nodes, self.refused = 0, "", ""
         self.up: dict[int, str] = {}
+        self.nodes_of: dict[int, str] = {}
         self._answered = threading.Event()
         self._temporary = temporary_folder()
         self._log = Path(self._temporary.name, "gateway.log")
@@ -149,6 +151,7 @@ class Gateway:
             (self.refused,) = news
             self._answered.set()
         elif name == UP:
+            self.nodes_of[news[0]] = news[2]
             self.up[news[0]] = news[1].node
         elif name == DOWN:
             self.up.pop(news[0], None)

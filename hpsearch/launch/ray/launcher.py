@@ -2,10 +2,12 @@
 
 import importlib.util
 import itertools
+import pickle
 import queue
 import socket
 import sysconfig
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -25,6 +27,8 @@ from hpsearch.launch.slots import SlotLauncher
 
 _CONNECT_SEC = 5.0
 _LOOK_SEC = 0.2
+_DEATHS = 3
+"""How often a worker of a node may die before it has trained anything."""
 
 
 class RayLauncher(SlotLauncher):
@@ -95,6 +99,10 @@ class RayLauncher(SlotLauncher):
         self._idle_since: dict[int, float] = {}
         self._asleep: set[int] = set()
         self._token: tuple[str, str] | None = None
+        self._rehearsals: dict[bytes, Callable[[Any], str]] = {}
+        self._rehearsing: dict[int, tuple[str, bytes]] = {}
+        self._shown: dict[str, set[bytes]] = {}
+        self._deaths: Counter[str] = Counter()
 
     def _begun(self, module: str) -> Sequence[Worker]:
         """Open the cluster, and ask for every worker."""
@@ -147,15 +155,64 @@ class RayLauncher(SlotLauncher):
         self._wait_for(lambda: any(slot.ready and not slot.tasks for slot in self._slots))
         return super().call(function, *args, within_sec=within_sec)
 
+    def everywhere(self, function: Callable[..., Any], *args: Any, unlike: Callable[[Any], str]) -> None:
+        """Let every node run it before it trains, see `Launcher.everywhere`; one that comes later, too."""
+        if self._address is None:
+            return
+        rehearsal = pickle.dumps((function, args))
+        self._rehearsals[rehearsal] = unlike
+        self._shown.setdefault(self._running().nodes_of[self._asked], set()).add(rehearsal)
+        self._touched = set(range(len(self._slots)))
+
+    def free(self) -> tuple[int, ...]:
+        """Return the slots that can take a batch: those of nodes that have shown that they can."""
+        for index in tuple(self._touched):
+            self._rehearse(self._slots[index])
+        return super().free()
+
+    def _rehearse(self, slot: Slot) -> None:
+        """Let the node of a slot that is free run what every node must have run."""
+        if slot.ready and not slot.tasks and slot.index in self._running().up:
+            node = self._running().nodes_of[slot.index]
+            shown = self._shown.setdefault(node, set())
+            if rehearsal := next((each for each in tuple(self._rehearsals) if each not in shown), None):
+                self._rehearsing[slot.index] = node, rehearsal
+                slot.call(rehearsal)
+
+    def _handle(self, worker: Worker, kind: bytes, payload: bytes) -> None:
+        slot = self._slot_of(worker)
+        super()._handle(worker, kind, payload)
+        if slot is not None and slot.index in self._rehearsing and not slot.is_called:
+            self._judge(slot, *self._rehearsing.pop(slot.index))
+
+    def _judge(self, slot: Slot, node: str, rehearsed: bytes) -> None:
+        """Refuse a node that cannot run what it must; one that is lost meanwhile is none."""
+        assert slot.answer is not None
+        answer = slot.answer
+        if isinstance(answer.error, MachineError):
+            self._deaths[node] += 1
+            if self._deaths[node] == _DEATHS:
+                raise answer.error
+            return
+        wrong = str(answer.error or "") or "".join(answer.traceback.splitlines()[-1:])
+        if wrong := wrong or self._rehearsals[rehearsed](answer.value):
+            raise ConfigError(f"node {self.machine(slot.index) or node}: {wrong}")
+        self._shown[node].add(rehearsed)
+
     def submit(self, slot: int, specs: tuple[TrialSpec, ...]) -> None:
         """Start a batch in a free slot."""
         place = self._slots[slot % self._workers]
-        self._wait_for(lambda: place.ready)
+        self._wait_for(lambda: self._is_prepared(place))
         if self._address is not None and specs[0].folder:
             self._token = self._running().token(Path(specs[0].folder))
         super().submit(slot, specs)
         if not self.free():
             self._wake()
+
+    def _is_prepared(self, slot: Slot) -> bool:
+        """Return whether a slot that is waited for has a node which has shown that it can train."""
+        self._rehearse(slot)
+        return slot.ready and not slot.is_called
 
     def poll(self, timeout_sec: float) -> list[Any]:
         """Return what happened, see `SlotLauncher.poll`, and let nodes go that are not needed."""

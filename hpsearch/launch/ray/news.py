@@ -2,7 +2,7 @@
 
 OPENED = "opened"  # number of workers wanted, the nodes in words
 REFUSED = "refused"  # why nothing can be done with the cluster
-UP = "up"  # slot, facts of its node
+UP = "up"  # slot, facts of its node, what Ray calls that
 DOWN = "down"  # slot
 SAID = "said"  # slot, number of the worker, kind, payload
 

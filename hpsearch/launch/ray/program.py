@@ -146,13 +146,13 @@ class _Place:
         import ray
 
         try:
-            there = ray.get(self._actor.facts.remote())
+            there, node = ray.get(self._actor.facts.remote())
             if unlike := facts("").unlike(there):
                 self._tell(REFUSED, f"node {there.node} has {unlike}: results would differ; install the same there")
                 return
             self._node = there.node
             self._up.set()
-            self._tell(UP, self._slot, there)
+            self._tell(UP, self._slot, there, node)
             while True:
                 orders = [self._orders.get()]
                 with suppress(queue.Empty):

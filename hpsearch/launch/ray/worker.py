@@ -1,9 +1,11 @@
 """The driver's end of a worker process on a node of a cluster."""
 
+import pickle
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
-from hpsearch.launch.frames import BATCH, GONE
+from hpsearch.launch.frames import BATCH, CALL, GONE
 from hpsearch.launch.ray.terms import NAMED, Order
 from hpsearch.launch.slot import Inbox
 
@@ -45,6 +47,8 @@ class RayWorker:
         token = self._token() if kind == BATCH else None
         if token is not None:
             self._give(("train", self._number, payload, token))
+        elif kind == CALL and (files := _files(payload)):
+            self._give(("ask", self._number, payload, files))
         else:
             self._give(("send", self._number, kind, payload))
 
@@ -87,3 +91,9 @@ class RayWorker:
     def exit_report(self) -> str:
         """Return how it ended, and the last lines that it printed."""
         return self._report
+
+
+def _files(payload: bytes) -> list[str]:
+    """Return the files of the driver's among the arguments of a call."""
+    _, args = pickle.loads(payload)
+    return [each for each in args if isinstance(each, str) and Path(each).is_absolute() and Path(each).is_file()]

@@ -127,6 +127,16 @@ class SharedLauncher:
         """
         return self._own.call(function, *args, within_sec=within_sec)
 
+    def everywhere(self, function: Callable[..., Any], *args: Any, unlike: Callable[[Any], str]) -> None:
+        """Let every machine of this driver run it; see `Launcher.everywhere`.
+
+        Args:
+            function: importable by name.
+            *args: its arguments.
+            unlike: returns how a result differs.
+        """
+        self._own.everywhere(function, *args, unlike=unlike)
+
     def free(self) -> tuple[int, ...]:
         """Return the slots that can take a trial: the first one of every driver, then the second ones."""
         taken = {claim.slot for claim in self._claims.values()}

@@ -330,7 +330,7 @@ class OwnWorkers:
     def __init__(self, member: Member, launcher: Launcher) -> None:
         self.retries, self.grace_sec = launcher.retries, launcher.grace_sec
         self._member, self._launcher = member, launcher
-        self.call = member.call
+        self.call, self.everywhere = member.call, launcher.everywhere
 
     @property
     def ahead(self) -> float:

@@ -4,6 +4,7 @@ import math
 
 import pytest
 
+from hpsearch.base.contents import DataState
 from hpsearch.base.errors import ConfigError
 from hpsearch.config.compose import compose
 from hpsearch.study.workers import Workers, check_metric
@@ -44,6 +45,26 @@ def test_those_of_somebody_else_stay():
     with theirs:
         theirs.check({"": CONFIG})
     assert log == ["call"]
+
+
+def test_every_machine_must_read_the_data_that_the_first_one_read():
+    class Several(ScriptedLauncher):
+        def everywhere(self, function, *args, unlike):
+            self.log.append((function.__name__, args, unlike))
+
+    def read(samples):
+        return {"metrics": METRICS, "loss": 1.0, "state": DataState(samples=samples)}
+
+    log = []
+    Workers(COMPOSITION, Several(log, [read("a"), {"metrics": METRICS}])).check({"": CONFIG, "model=mlp": CONFIG})
+    *_, (name, args, unlike), _, (_, _, of_own) = log
+    assert (name, args) == ("preflight", (CONFIG, None))
+    assert unlike(read("a")) == ""
+    assert (
+        unlike(read("b"))
+        == f"its data are others: digest {read('b')['state'].digest}, elsewhere {read('a')['state'].digest}"
+    )
+    assert of_own({"metrics": None}) == ""
 
 
 @pytest.mark.parametrize(
