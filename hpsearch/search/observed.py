@@ -1,8 +1,8 @@
 """A study's trials as arrays for a model of them: only those are read that have changed since the last look."""
 
 from bisect import bisect_left, insort
-from collections.abc import Callable, Mapping, Sequence
-from itertools import compress
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import compress, takewhile
 from operator import attrgetter, is_not
 from typing import Any, TypeAlias
 
@@ -21,6 +21,27 @@ _ROOM = 64
 """Arrays that have become too small get so many places more than are needed, and half of these."""
 
 
+class Listed(list[FrozenTrial]):
+    """The trials of a study by number, as they were at a time, from a storage that notes which of them it writes.
+
+    Args:
+        trials: of the study.
+        written: number of every trial that was written, the last one last, with the time at which it was noted; one for
+            all lists of a study.
+        time: of this list: what was noted up to then is in it.
+    """
+
+    def __init__(self, trials: Iterable[FrozenTrial], written: Mapping[int, int], time: int) -> None:
+        super().__init__(trials)
+        self.written = written
+        self.time = time
+
+    def written_since(self, other: "Listed") -> list[int]:
+        """Return the numbers of what was written since the earlier one of this list and another, in order."""
+        time = min(self.time, other.time)
+        return sorted(takewhile(lambda number: self.written[number] > time, reversed(self.written)))
+
+
 def changed(before: Sequence[FrozenTrial], now: Sequence[FrozenTrial]) -> list[int]:
     """Return the places of the trials that are new or have changed.
 
@@ -31,7 +52,12 @@ def changed(before: Sequence[FrozenTrial], now: Sequence[FrozenTrial]) -> list[i
         now: the same trials now, and perhaps more behind them.
     """
     old = len(before)
-    return [*compress(range(old), map(is_not, now, before)), *range(old, len(now))]
+    if isinstance(before, Listed) and isinstance(now, Listed) and before.written is now.written:
+        both = min(old, len(now))
+        there = [place for place in now.written_since(before) if place < both and now[place] is not before[place]]
+    else:
+        there = list(compress(range(old), map(is_not, now, before)))
+    return [*there, *range(old, len(now))]
 
 
 class Observed:

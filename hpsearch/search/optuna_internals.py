@@ -17,6 +17,8 @@ from optuna.storages.journal import BaseJournalBackend, _storage
 from optuna.study._constrained_optimization import _CONSTRAINTS_KEY
 from optuna.trial import FrozenTrial, TrialState
 
+from hpsearch.search.observed import Listed
+
 WRITTEN_FOR = "5.0"
 
 
@@ -144,14 +146,16 @@ class QueueStorage(JournalStorage):
     """Optuna's journal storage for studies of many trials, with one writer.
 
     It is asked before every new trial for those that are queued, which Optuna answers by reading every trial of the
-    study; here an empty queue is known to stay empty until a trial is queued. The list of all trials is kept, and only
-    what was written since is taken in.
+    study; here an empty queue is known to stay empty until a trial is queued. The list of all trials is kept, only what
+    was written since is taken in, and it says what that was.
     """
 
     def __init__(self, backend: BaseJournalBackend) -> None:
         self._unqueued: set[int] = set()
         self._lists: dict[int, list[FrozenTrial]] = {}
+        self._noted: dict[int, dict[int, int]] = {}
         self._written: set[int] = set()
+        self._time = 0
         super().__init__(backend)
 
     def _sync_with_backend(self) -> None:
@@ -185,14 +189,18 @@ class QueueStorage(JournalStorage):
             known = self._replay_result
             if study_id not in known._studies:
                 raise KeyError(f"no study {study_id}")
-            for trial_id in self._written:
-                there = self._lists.get(known._trial_id_to_study_id.get(trial_id, -1), [])
-                if trial_id in known._trials and (trial := known._trials[trial_id]).number < len(there):
+            self._time += 1
+            for trial in (known._trials[trial_id] for trial_id in self._written if trial_id in known._trials):
+                study = known._trial_id_to_study_id[trial._trial_id]
+                there, noted = self._lists.get(study, []), self._noted.setdefault(study, {})
+                if trial.number < len(there):
                     there[trial.number] = trial
+                noted.pop(trial.number, None)
+                noted[trial.number] = self._time
             self._written.clear()
             there = self._lists.setdefault(study_id, [])
             there += [known._trials[trial_id] for trial_id in known._study_id_to_trial_ids[study_id][len(there) :]]
-            return list(there)
+            return Listed(there, self._noted.setdefault(study_id, {}), self._time)
 
 
 def pruner_options(pruner: BasePruner) -> dict[str, Any]:

@@ -149,19 +149,18 @@ class _Places:
     def is_among_failures(self, point: Mapping[str, Any], trials: Sequence[FrozenTrial]) -> bool:
         if self._space is None or self._numbers["ended"] < NEAREST or not self._numbers["lost"]:
             return False
-        row = self._row(point)
-        far = self._far(np.array(self._coded(row)))
+        row, ended = self._row(point), np.flatnonzero(self._ended)
+        far = self._far(np.array(self._coded(row)), ended)
         limit = np.partition(far, NEAREST - 1)[NEAREST - 1]
-        near = np.flatnonzero(far <= limit + _NEAR * (1 + limit)).tolist()
+        near = ended[far <= limit + _NEAR * (1 + limit)].tolist()
         nearest = sorted(near, key=lambda index: (self._distance(row, self._rows[index]), trials[index].number))
         return all(self._lost[index] for index in nearest[:NEAREST])
 
-    def _far(self, coded: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the distances of all from a point, inf for those that have not ended; rounded otherwise."""
+    def _far(self, coded: NDArray[np.float64], ended: NDArray[np.intp]) -> NDArray[np.float64]:
+        """Return the distances of those that have ended from a point, rounded."""
         assert self._space is not None
-        number = len(self._rows)
-        total = np.where(self._ended[:number], 0.0, np.inf)
-        for each, ours, theirs in zip(self._space.asked, coded, self._array[:number].T, strict=True):
+        total = np.zeros(len(ended))
+        for each, ours, theirs in zip(self._space.asked, coded, self._array[ended].T, strict=True):
             unequal = np.where(np.isnan(theirs) & np.isnan(ours), 0.0, 1.0)
             apart = (theirs - ours) ** 2 if each.values is None else np.where(theirs == ours, 0.0, unequal)
             total += np.where(np.isnan(apart), unequal, apart)

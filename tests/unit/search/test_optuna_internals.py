@@ -10,6 +10,7 @@ from optuna.storages import JournalStorage
 from optuna.trial import TrialState
 
 from hpsearch.search import optuna_internals as internals
+from hpsearch.search.observed import changed
 from hpsearch.search.samplers import CmaEs
 from hpsearch.search.storage import JournalStore
 
@@ -132,7 +133,7 @@ def test_pruners_keep_their_options_by_name():
 def test_the_list_of_all_trials_is_kept_and_is_that_of_optuna(tmp_path):
     store = JournalStore().open(tmp_path)
     studies = [optuna.create_study(storage=store.storage, study_name=name) for name in ("one", "two")]
-    rng = np.random.default_rng(2)
+    rng, before, seen = np.random.default_rng(2), {each: [] for each in studies}, []
     for step in range(120):
         study = studies[step % 2]
         trial = study.ask({"lr": FloatDistribution(0, 1)})
@@ -145,7 +146,13 @@ def test_the_list_of_all_trials_is_kept_and_is_that_of_optuna(tmp_path):
                 known = store.storage._replay_result.get_all_trials(each._study_id, None)
                 assert len(kept) == len(known)
                 assert all(mine is theirs for mine, theirs in zip(kept, known, strict=True))
+                before[each].append(store.storage.get_all_trials(each._study_id, deepcopy=False))
+                for earlier in before[each]:
+                    for one, other in ((earlier, before[each][-1]), (before[each][-1], earlier)):
+                        seen.append(changed(one, other))
+                        assert seen[-1] == changed(list(one), list(other))
                 kept.clear()  # it is the caller's
+    assert {0, 1, 2, 3} <= set(map(len, seen))
     with pytest.raises(KeyError):
         store.storage.get_all_trials(99, deepcopy=False)
     store.close()
