@@ -51,6 +51,12 @@ class Code:
         """One digest of all of it, the empty string where there is none."""
         return stable_hash(self.modules) if self.modules else ""
 
+    @property
+    def files(self) -> dict[str, str]:
+        """Digests of the files that the command of a program names, by their paths there."""
+        paths = [path.removeprefix(FILE) for path in self.targets if path.startswith(FILE)]
+        return {path: self.modules.get(path, "") for path in paths}
+
     def differences(self, before: Mapping[str, str]) -> list[str]:
         """Return the names of what is not as it was before, in order."""
         return sorted(

@@ -150,7 +150,10 @@ class Workers:
                     f"(from {self._composition.where(SILENT_SECONDS)})"
                 ) from None
         check_metric(self._composition, facts["metrics"], facts.get("further"), config)
-        self.launcher.everywhere(runner_of(config).preflight, config, source, unlike=partial(_unlike, facts))
+        files = CodeReader().of(config).files
+        if wrong := _other_files(files, facts):
+            raise ConfigError(f"trainer.command: {wrong}")
+        self.launcher.everywhere(runner_of(config).preflight, config, source, unlike=partial(_unlike, files, facts))
         found: Mapping[str, Any] = facts
         return found
 
@@ -174,8 +177,24 @@ def trains_own_code(config: Mapping[str, Any]) -> bool:
     return runner_of(config) is theirs
 
 
-def _unlike(here: Mapping[str, Any], there: Mapping[str, Any]) -> str:
-    """Return how the data of another machine differ; empty where they do not."""
+def _other_files(files: Mapping[str, str], there: Mapping[str, Any]) -> str:
+    """Return which file of a program another machine lacks, or has otherwise; empty for none.
+
+    Args:
+        files: digests on the driver's machine.
+        there: what a worker said.
+    """
+    for path, digest in files.items():
+        if (found := there["files"].get(path)) != digest:
+            how = "is not there" if found is None else "is another one there"
+            return f"{path} {how}; what a program needs must lie on every machine that trains, by the same path"
+    return ""
+
+
+def _unlike(files: Mapping[str, str], here: Mapping[str, Any], there: Mapping[str, Any]) -> str:
+    """Return how another machine differs in what it trains with; empty where it does not."""
+    if wrong := _other_files(files, there):
+        return wrong
     digests = [facts["state"].digest if "state" in facts else "" for facts in (here, there)]
     return "" if digests[0] == digests[1] else f"its data are others: digest {digests[1]}, elsewhere {digests[0]}"
 

@@ -75,13 +75,15 @@ def preflight(config: Mapping[str, Any], source: str | None = None) -> dict[str,
     """Check that a user's training loop can be called; nothing of it runs.
 
     Returns:
-        ``metrics``: None, they are known when it reports some.
+        ``metrics``: None, they are known when it reports some; of a program ``files``: digests of those that its
+            command names.
     """
     if is_program(config):
         command = Command.of(config)
         command.check(flatten(config[ARGS]))
-        command.check_source(CodeReader().of(config).modules)
-        return {"metrics": None, "notes": tuple(note for note in [not_seeded(config)] if note)}
+        code = CodeReader().of(config)
+        command.check_source(code.modules)
+        return {"metrics": None, "files": code.files, "notes": tuple(note for note in [not_seeded(config)] if note)}
     function = _function(config)
     _call(function, config, Path(), _optuna_trial(function, config, 0))
     return {"metrics": None}

@@ -49,15 +49,15 @@ def _end_what_is_left() -> None:
             child.kill()
 
 
-def add_node(cluster: Any, cpus: int) -> Any:
-    """Add a node with so many CPUs and return it."""
+def add_node(cluster: Any, cpus: int, gpus: int = 0) -> Any:
+    """Add a node with so many CPUs, and GPUs that are only named, and return it."""
     for _ in range(_ATTEMPTS - 1):
         try:
-            return _add(cluster, cpus)
+            return _add(cluster, cpus, gpus)
         except Exception as error:
             print(f"another try, after {error}")
-    return _add(cluster, cpus)
+    return _add(cluster, cpus, gpus)
 
 
-def _add(cluster: Any, cpus: int) -> Any:
-    return cluster.add_node(num_cpus=cpus, object_store_memory=STORE_BYTES, include_dashboard=False)
+def _add(cluster: Any, cpus: int, gpus: int = 0) -> Any:
+    return cluster.add_node(num_cpus=cpus, num_gpus=gpus, object_store_memory=STORE_BYTES, include_dashboard=False)

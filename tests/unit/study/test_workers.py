@@ -1,11 +1,13 @@
 """Workers: started once, stopped or killed, and what they refuse before anything is created."""
 
 import math
+from pathlib import Path
 
 import pytest
 
 from hpsearch.base.contents import DataState
 from hpsearch.base.errors import ConfigError
+from hpsearch.config.code import CodeReader
 from hpsearch.config.compose import compose
 from hpsearch.study.workers import Workers, check_metric
 from tests.support.session import ScriptedLauncher
@@ -65,6 +67,20 @@ def test_every_machine_must_read_the_data_that_the_first_one_read():
         == f"its data are others: digest {read('b')['state'].digest}, elsewhere {read('a')['state'].digest}"
     )
     assert of_own({"metrics": None}) == ""
+
+
+@pytest.mark.parametrize(
+    ("there", "said"), [({}, "program.sh is not there; "), ({"program.sh": "0"}, "program.sh is another one there; ")]
+)
+def test_the_files_of_a_program_must_be_the_drivers_on_the_machine_that_trains(tmp_path, monkeypatch, there, said):
+    monkeypatch.chdir(tmp_path)
+    Path("program.sh").write_text("echo valid/acc=1")
+    config = compose(["+study=search", "trainer=command", "trainer.command=[sh,program.sh]"]).config
+    right = {"metrics": None, "files": CodeReader().of(config).files}
+    assert list(right["files"]) == ["program.sh"]
+    Workers(COMPOSITION, ScriptedLauncher([], [right])).check({"": config})
+    with pytest.raises(ConfigError, match=said):
+        Workers(COMPOSITION, ScriptedLauncher([], [right | {"files": there}])).check({"": config})
 
 
 @pytest.mark.parametrize(
