@@ -70,7 +70,7 @@ def _full(share: tuple[float, float], unit: str) -> Callable[[Run], None]:
     return inject
 
 
-kind("disk full", under=SOME, root=True, ci=True)(_full((0.1, 0.6), "size"))
+kind("disk full", under=SOME, root=True)(_full((0.1, 0.6), "size"))
 kind("disk full at the start", under=SOME, root=True)(_full((0, 0.1), "size"))
 kind("disk full at the end", under=SOME, root=True)(_full((0.6, 0.9), "size"))
 kind("no inodes left", under=SOME, root=True)(_full((0.1, 0.95), "nr_inodes"))

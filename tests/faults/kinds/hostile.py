@@ -119,7 +119,7 @@ def breaks_for_others(run: Run) -> None:
     run.expect(0)
 
 
-@kind("trial hangs, interrupted once", under=OWN_CODE, ci=True)
+@kind("trial hangs, interrupted once", under=OWN_CODE)
 def hangs(run: Run) -> None:
     run.in_trials(f"open('hung', 'w').close()\n{HANGS[run.random.choice(sorted(HANGS))]}")
     run.start("launcher.grace_sec=1")

@@ -42,7 +42,7 @@ def _limit(process: psutil.Process, spare: int) -> None:
 kind("no memory for a worker", under=PROCESSES, ci=True)(_limited("workers", "middle", 0))
 kind("little memory for a worker", under=PROCESSES)(_limited("workers", "middle", 4))
 kind("no memory for the driver", under=EVERYWHERE)(_limited("driver", "middle", 0))
-kind("little memory for the driver", under=EVERYWHERE, ci=True)(_limited("driver", "middle", 8))
+kind("little memory for the driver", under=EVERYWHERE)(_limited("driver", "middle", 8))
 kind("no memory for the driver at the end", under=EVERYWHERE)(_limited("driver", "end", 2))
 
 

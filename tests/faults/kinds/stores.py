@@ -67,7 +67,7 @@ def locked(run: Run) -> None:
         run.complaints.append("sync failed")
 
 
-@kind("store removed while it runs", under=EVERYWHERE, ci=True)
+@kind("store removed while it runs", under=EVERYWHERE)
 def removed(run: Run) -> None:
     _meanwhile(run, _store(run).unlink)
 

@@ -17,7 +17,7 @@ PYTHON_STARTS_SEC = 0.3
 """Until our first line runs, on a busy machine too: before it Python itself ends, by the signal or with 1."""
 
 
-@kind("asked to stop while it starts", under=EVERYWHERE, ci=True)
+@kind("asked to stop while it starts", under=EVERYWHERE)
 def asked_while_it_starts(run: Run) -> None:
     run.start()
     time.sleep(run.random.uniform(PYTHON_STARTS_SEC, 2))
@@ -26,7 +26,7 @@ def asked_while_it_starts(run: Run) -> None:
     run.expect(130)
 
 
-@kind("terminal without the signs of sentences", under=GRIDS, ci=True)
+@kind("terminal without the signs of sentences", under=GRIDS)
 def ascii_terminal(run: Run) -> None:
     run.environment |= {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONIOENCODING": run.random.choice(["ascii", "latin-1"])}
     run.start()

@@ -19,7 +19,7 @@ def _ends_well(run: Run, process: subprocess.Popen[bytes]) -> None:
         run.complaints.append(f"another study ended with exit code {code}")
 
 
-@kind("two studies at once", under=(*GRIDS, "own code"), ci=True)
+@kind("two studies at once", under=(*GRIDS, "own code"))
 def two_at_once(run: Run) -> None:
     run.start()
     run.moment("start")
