@@ -65,6 +65,7 @@ class Kills(Silent):
         self.lines.append(text)
 
 
+@pytest.mark.long
 def test_a_worker_that_is_killed_takes_no_trial_along(calm, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     kills = Kills()

@@ -55,6 +55,7 @@ def test_the_winner_is_within_the_limits_and_near_the_best_that_is(tmp_path, nam
     assert all(best.mean > gain for best, _ in found)
 
 
+@pytest.mark.long
 def test_a_sampler_that_is_told_of_the_limit_proposes_less_beyond_it(tmp_path):
     def beyond(name):
         return sum(

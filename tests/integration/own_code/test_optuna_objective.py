@@ -280,6 +280,7 @@ def search():
 """
 
 
+@pytest.mark.long
 @pytest.mark.fault
 def test_twenty_points_under_auto_with_two_workers_killed_once_train_again_to_the_same(tmp_path, monkeypatch):
     (tmp_path / "my_objective.py").write_text(KILLED)
