@@ -1,7 +1,9 @@
 """What every launcher owes the driver."""
 
 import os
+import time
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 from socket import gethostname
 
@@ -16,6 +18,7 @@ from hpsearch.launch.ray.launcher import RayLauncher
 from hpsearch.launch.slurm.launcher import SlurmLauncher
 from tests.support import trial_functions
 from tests.support.ray_cluster import ray_cluster
+from tests.support.waiting import WITHIN_SEC, events_until
 
 
 def spec(point: int = 0, folder: str = "", **config) -> TrialSpec:
@@ -23,14 +26,16 @@ def spec(point: int = 0, folder: str = "", **config) -> TrialSpec:
 
 
 class Record:
-    """Drives a launcher and remembers, per trial, what came in which order."""
+    """Drives a launcher for a while and remembers, per trial, what came in which order."""
 
     def __init__(self, launcher: Launcher) -> None:
         self.launcher = launcher
+        self.deadline = time.monotonic() + WITHIN_SEC
         self.messages = defaultdict(list)
         self.results = {}
 
     def tick(self, answer=lambda trial, message: None) -> list:
+        assert time.monotonic() < self.deadline, f"only {dict(self.messages)} and {self.results} came"
         events = self.launcher.poll(0.2)
         for event in events:
             if isinstance(event, Reported):
@@ -64,12 +69,9 @@ class LauncherContract:
     def test_a_killed_trial_dies_with_its_batch_and_its_slot_works_again(self, push):
         pair = (spec(1, epochs=10_000, epoch_sec=0.01), spec(2, epochs=10_000))
         push.submit(0, pair)
-        events = []
-        while not events:
-            events = push.poll(0.2)
+        events_until(push, bool)
         push.kill(TrialId(2, 0))
-        while not isinstance(events[-1], Died):
-            events = push.poll(0.2)
+        events = events_until(push, lambda events: events and isinstance(events[-1], Died))
         assert (events[-1].slot, events[-1].trials) == (0, (TrialId(1, 0), TrialId(2, 0)))
         push.kill(TrialId(2, 0))  # it has ended
         record = Record(push)
@@ -307,12 +309,48 @@ class TestInlineLauncher(LauncherContract):
         launcher.stop()
 
 
+class WorkerContract(LauncherContract):
+    """Inherited by launchers that train in processes of their own, two at least."""
+
+    def test_a_worker_that_is_killed_in_an_epoch_costs_its_trial_an_attempt_and_nobody_else_anything(self, push):
+        dying, calm = TrialId(1, 0), TrialId(2, 0)
+        push.submit(0, (spec(1, epochs=5, at={3: "be_killed"}),))
+        push.submit(1, (spec(2, epochs=50, epoch_sec=0.01),))
+
+        def is_over(events):
+            """Whether both have ended, the one that died in its next attempt."""
+            if any(isinstance(event, Died) for event in events) and 0 in push.free() and not again:
+                again.append(push.submit(0, (replace(spec(1, epochs=5), attempt=2),)))
+            return sum(isinstance(event, Ended) for event in events) == 2
+
+        again = []
+        events = events_until(push, is_over)
+        (died,) = [event for event in events if isinstance(event, Died)]
+        assert (died.slot, died.trials, died.killed) == (0, (dying,), None)
+        assert "was killed by SIGKILL" in died.detail.splitlines()[0]
+        said = {trial: [each for each in events if getattr(each, "trial", None) == trial] for trial in (dying, calm)}
+        assert [each.message.epoch for each in said[dying][:-1]] == [None, 1, 2, None, 1, 2, 3, 4, 5]
+        assert [each.message.epoch for each in said[calm][:-1]] == [None, *range(1, 51)]
+        assert events.index(said[dying][2]) < events.index(died) < events.index(said[dying][3])
+        before, after, other = (each.message.facts["pid"] for each in (*said[dying][:4:3], said[calm][0]))
+        assert before not in (after, other)
+        assert all(said[trial][-1].result.state is TrialState.COMPLETE for trial in (dying, calm))
+        assert said[calm][-1].result.facts["pid"] == other
+        assert push.free() == tuple(range(push.slots))
+        assert push.poll(0.05) == []
+
+
+def all_up(launcher: Launcher) -> None:
+    """Wait until every worker may be given something to do; nothing else happens before."""
+    assert events_until(launcher, lambda events: events or len(launcher.free()) == launcher.slots) == []
+
+
 @pytest.fixture(scope="module")
 def logs(tmp_path_factory):
     return tmp_path_factory.mktemp("logs")
 
 
-class TestProcessLauncher(LauncherContract):
+class TestProcessLauncher(WorkerContract):
     @pytest.fixture
     def push(self, logs):
         launcher = ProcessLauncher(workers=2, log_folder=logs)
@@ -345,8 +383,7 @@ class Borrowed:
         if self.launcher is None:
             self.launcher = self.make()
             self.launcher.start(trial_functions.by_name)
-            while len(self.launcher.free()) < self.launcher.slots:
-                assert self.launcher.poll(0.1) == []
+            all_up(self.launcher)
         return self.launcher
 
     def back(self):
@@ -374,7 +411,7 @@ def ray_lockstep(cluster):
 
 
 @pytest.mark.ray
-class TestRayLauncher(LauncherContract):
+class TestRayLauncher(WorkerContract):
     @pytest.fixture
     def push(self, ray_push):
         yield ray_push.taken()
@@ -390,7 +427,7 @@ EXECUTOR = "slurm" if os.environ.get("HPSEARCH_SLURM") else "local"
 
 
 @pytest.mark.slurm
-class TestSlurmLauncher(LauncherContract):
+class TestSlurmLauncher(WorkerContract):
     """By submitit's executor of local processes; by Slurm where HPSEARCH_SLURM=1 says that it runs here."""
 
     @pytest.fixture(autouse=True)
@@ -409,7 +446,6 @@ class TestSlurmLauncher(LauncherContract):
 
 def in_jobs(launcher):
     launcher.start(trial_functions.by_name)
-    while len(launcher.free()) < launcher.slots:
-        assert launcher.poll(0.1) == []
+    all_up(launcher)
     yield launcher
     launcher.stop(now=True)

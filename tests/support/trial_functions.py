@@ -130,6 +130,10 @@ def print_and_be_killed(specs):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def be_killed(specs):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 def crash(specs):
     import ctypes
 
