@@ -1,5 +1,6 @@
 """Studies on Ray, as a user types them: a cluster of the command's own, and one of three nodes that is joined."""
 
+import json
 import os
 import re
 import shutil
@@ -9,18 +10,21 @@ import sys
 import time
 from pathlib import Path
 
+import pandas as pd
 import psutil
 import pytest
 
 import hpsearch
-from hpsearch import load_curves, load_trials
-from hpsearch.study.single import replay
+from hpsearch import load_trials
+from tests.support.curves import assert_same_bits, curves_of
 from tests.support.ray_cluster import add_node, ray_cluster
+from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.ray, pytest.mark.fault]
 ROOT = Path(hpsearch.__file__).parents[1]
 STUDY = ("+study=lr_sweep", "data.train_size=256", "study.seeds=2", "launcher=ray", "launcher.workers=2")
 STUDY += ("launcher.fuse=off", "tracker=none")
+END_SEC = 240.0
 NAME = "lr_sweep__data.train_size-256__study.seeds-2"
 
 
@@ -57,13 +61,14 @@ class Command:
         return Path("out").read_text()
 
     def until(self, condition):
-        while not (found := condition()):
+        def found():
             assert self.process.poll() is None, self.text
-            time.sleep(0.1)
-        return found
+            return condition()
+
+        return wait_until(found, look_sec=0.1, said=lambda: self.text)
 
     def end(self):
-        return self.process.wait()
+        return self.process.wait(END_SEC)
 
 
 def run(*words, **environment):
@@ -94,12 +99,11 @@ def processes(word):
 
 
 def nothing_left():
-    deadline = time.monotonic() + 60
-    while (left := [each for word in ("raylet", "gcs_server", "ray::", "hpsearch") for each in processes(word)]) or [
-        *Path(os.environ["TMPDIR"]).iterdir()
-    ]:
-        assert time.monotonic() < deadline, (left, [*Path(os.environ["TMPDIR"]).iterdir()])
-        time.sleep(0.2)
+    def left():
+        found = [each for word in ("raylet", "gcs_server", "ray::", "hpsearch") for each in processes(word)]
+        return [*found, *Path(os.environ["TMPDIR"]).iterdir()]
+
+    wait_until(lambda: not left(), look_sec=0.2, said=left)
     assert not [link for link in Path("/tmp").glob("hps-*") if not link.exists()]
 
 
@@ -153,24 +157,38 @@ def test_a_command_that_is_killed_while_its_cluster_starts_leaves_nothing(tempor
     nothing_left()
 
 
-def test_a_study_outlives_a_node_that_is_killed_and_uses_one_that_joins(folder):
+@pytest.mark.long
+def test_a_study_outlives_a_node_that_is_killed_uses_one_that_joins_and_is_the_study_of_one_machine(folder):
+    study = ("+study=lr_sweep", "trainer.epochs=60", "launcher.fuse=off", "tracker=none")
     with ray_cluster(1, 1, 1) as cluster:
-        words = [word for word in STUDY if not word.startswith(("launcher.workers", "study.seeds"))]
-        words += [f"launcher.address={cluster.address}", "launcher.workers=3", "study.name=s", "study.seeds=1"]
-        command = Command(*words, "trainer.epochs=300", "budget.points=6", "study.confirm=0")
-        command.until(lambda: len([*Path("studies").glob("*/events/*-0.jsonl")]) == 3)
+        place = ("launcher=ray", f"launcher.address={cluster.address}", "launcher.workers=4")
+        command = Command(*study, *place, "study.name=cluster")
+        command.until(lambda: len({start["worker"] for start in starts("cluster")}) == 3)
         cluster.remove_node(sorted(cluster.worker_nodes, key=id)[0], allow_graceful=False)
         add_node(cluster, 1)
+        joined = time.time()
         assert command.end() == 0, command.text
-    trials = load_trials("s")
-    assert len(trials) == 6
-    assert set(trials.state) <= {"COMPLETE", "INFEASIBLE"}
-    assert not trials.duplicated(["point", "seed", "fold"]).any()
-    assert sorted(trials.attempts) == [1, 1, 1, 1, 1, 2]
-    curves = load_curves("s")
-    assert not curves.duplicated(["point", "seed", "fold", "epoch"]).any()
-    for trial in trials.sort_values("attempts").iloc[[0, -1]].itertuples():
-        assert replay(f"s/{trial.point}/{trial.seed}", overrides=["launcher=inline", "tracker=none"]).same
+    assert "failed: its worker died" in command.text
+    assert len({start["worker"] for start in starts("cluster") if start["time"] > joined}) == 3
+    trials = load_trials("cluster")
+    assert (len(trials), len(trials.drop_duplicates(["point", "seed", "fold"]))) == (39, 39)
+    assert trials.attempts.value_counts().to_dict() == {1: 38, 2: 1}
+    assert run(*study, "launcher=processes", "launcher.workers=2", "study.name=here")[0] == 0
+    assert_same_bits("cluster", "here")
+    train = command.text.partition("train the best trial again")[2].split("\n")[1].split()
+    assert train[:3] == ["python", "-m", "hpsearch"]
+    assert run(*train[3:], "tracker=none")[0] == 0
+    (seed,) = load_trials("single").seed
+    point = trials.groupby("point").score.mean().idxmax()
+    pd.testing.assert_frame_equal(curves_of("single", 0, seed), curves_of("cluster", point, seed), check_exact=True)
+    (lost,) = trials[trials.attempts == 2].itertuples()
+    assert run("replay", f"cluster/{lost.point}/{lost.seed}", "--check", "tracker=none")[0] == 0
+
+
+def starts(study):
+    """What is on record of the attempts of a study: the time, the worker and the node."""
+    lines = [line for path in Path("studies", study, "events").glob("*-*.jsonl") for line in path.read_text().split("\n")]
+    return [json.loads(line) for line in lines if line.startswith('{"event":"start"') and line.endswith("}")]
 
 
 @pytest.mark.parametrize(
