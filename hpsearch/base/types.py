@@ -88,6 +88,7 @@ class TrialSpec:
         attempt: 1 for the first start, one more for each retry or resume.
         source: path of the checkpoint that it starts from, where `finetune.source` was found; None for a fresh start.
         code: digest of the code of a user's own that trains it; empty where there is none.
+        targets: by which a worker finds that code, which must be as it was. Not on record.
         data: digest of what it is trained on; empty where that is not known.
         files: digest of the files alone that this is read from, which a worker must find as they were.
         purpose: what it is for where it is no part of its point's score; empty for all others.
@@ -107,6 +108,7 @@ class TrialSpec:
     attempt: int = 1
     source: str | None = None
     code: str = ""
+    targets: tuple[str, ...] = ()
     data: str = ""
     files: str = ""
     purpose: str = ""

@@ -30,7 +30,7 @@ class OwnCode:
 
     def stamped(self, spec: TrialSpec, record: Record) -> TrialSpec:
         """Return what a worker is given with the digest of its code, whose modules are put on record."""
-        return replace(spec, code=self.recorded(spec.config, record))
+        return replace(spec, code=self.recorded(spec.config, record), targets=self.of(spec.config).targets)
 
     def recorded(self, config: Mapping[str, Any], record: Record) -> str:
         """Put the modules of the code that trains a configuration on record; return its digest."""

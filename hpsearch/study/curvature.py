@@ -11,6 +11,7 @@ from typing import Any
 
 from hpsearch.base.errors import ConfigError, StorageError, check_choice, check_int, nearest
 from hpsearch.base.intake import yaml_text
+from hpsearch.base.sent import SentFile
 from hpsearch.base.types import TrialState
 from hpsearch.base.words import epoch_text
 from hpsearch.config.build import own_loop
@@ -224,7 +225,7 @@ def _measured(
         workers.start(config)
         measured: list[dict[str, Any]] = [
             workers.launcher.call(
-                partial(measure, "curvature", config, key=key, weights=str(file), source=source, **given)
+                partial(measure, "curvature", config, key=key, weights=SentFile(file), source=source, **given)
             )
             for file in files
         ]

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from hpsearch.base.errors import ConfigError, StorageError
+from hpsearch.base.sent import SentFile
 from hpsearch.base.types import TrialState
 from hpsearch.config.compose import Composition
 from hpsearch.config.words import Word
@@ -98,7 +99,7 @@ def _measured(
     workers.start(config)
     given = {**asdict(options), "tolerance": {name: TOLERANCES[name] for name in ("float32", "float64")}}
     source = find_source(config, tracking_uri(composition))
-    call = partial(measure, "curvature", config, key=logged.key, weights=str(file), source=source, **given)
+    call = partial(measure, "curvature", config, key=logged.key, weights=SentFile(file), source=source, **given)
     found = workers.launcher.call(call)
     return RunCurvature(str(logged.id), file.name, found["epoch"], ended, judge(found))
 

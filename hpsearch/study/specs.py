@@ -11,6 +11,7 @@ from hpsearch.base.errors import ConfigError, HpsearchError, StorageError
 from hpsearch.base.files import is_file
 from hpsearch.base.keys import ARGS
 from hpsearch.base.plain import ABSENT, get, list_of
+from hpsearch.base.sent import SentFile
 from hpsearch.base.types import TrialId, TrialSpec
 from hpsearch.base.words import assignments
 from hpsearch.config.compose import Composition, TrialConfig, compose
@@ -155,7 +156,7 @@ def check_inside(study: str, record: TrialRecord) -> None:
         )
 
 
-def find_source(config: Mapping[str, Any], uri: str | None) -> str | None:
+def find_source(config: Mapping[str, Any], uri: str | None) -> SentFile | None:
     """Return the absolute path of the checkpoint that a trial starts from.
 
     Args:
@@ -167,7 +168,7 @@ def find_source(config: Mapping[str, Any], uri: str | None) -> str | None:
     """
     options = config.get("finetune", {})
     source = options.get("source")
-    return None if options.get("mode") == "none" or source is None else _weights(source, uri, Path.cwd())
+    return None if options.get("mode") == "none" or source is None else SentFile(_weights(source, uri, Path.cwd()))
 
 
 def with_source(config: Mapping[str, Any], uri: str | None) -> Mapping[str, Any]:

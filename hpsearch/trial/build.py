@@ -25,6 +25,7 @@ from hpsearch.metrics.reported import USUAL, check_names, followed, reported, wi
 from hpsearch.metrics.steps import of_steps
 from hpsearch.trial.defined import defined, notes_of
 from hpsearch.trial.reading import read
+from hpsearch.trial.same_code import check_code
 
 if TYPE_CHECKING:
     from torch import nn
@@ -69,6 +70,7 @@ def execute(specs: tuple[TrialSpec, ...]) -> WaitingRun:
     from hpsearch.trial.together import engine_of
 
     (spec,) = specs
+    check_code(spec)
     folder = Path(spec.folder)
     job = prepare(spec.config, spec.key, folder, spec.source)
     _check_data(spec, job)

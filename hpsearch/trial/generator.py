@@ -36,6 +36,7 @@ from hpsearch.config.objective import trial_argument
 from hpsearch.trial.command import Command
 from hpsearch.trial.own import CONSTRAINTS, OwnCode, OwnFunction, OwnGenerator
 from hpsearch.trial.own_program import OwnProgram
+from hpsearch.trial.same_code import check_code
 from hpsearch.trial.surroundings import Surroundings
 from hpsearch.trial.waiting import Waiting
 
@@ -65,6 +66,7 @@ def execute(specs: tuple[TrialSpec, ...]) -> QueryingRun:
         COMPLETE when the loop ends, PRUNED on STOP, PAUSED on PAUSE; INFEASIBLE for an objective that is not finite.
     """
     (spec,) = specs
+    check_code(spec)
     code = _waiting.take(spec.folder, spec.attempt) or _begun(spec)
     if isinstance(code, Generator):
         return (yield from code)

@@ -107,9 +107,10 @@ def test_where_the_folder_is_seen_the_trial_works_in_it(launcher, tmp_path):
     launcher.submit(0, (spec(tmp_path),))
     events = events_until(launcher, has_ended)
     assert events[0].message.facts["folder"] == spec(tmp_path).folder
-    assert [path.name for path in (tmp_path / "studies" / "s").iterdir() if path.name.startswith("seen")]
+    beside = tmp_path / "studies" / "s" / "trials"
+    assert [path.name for path in beside.iterdir() if path.name.startswith("seen")]
     launcher.stop()
-    assert [path.name for path in (tmp_path / "studies" / "s").iterdir()] == ["trials"]
+    assert [path.name for path in beside.iterdir()] == ["0-0-0"]
 
 
 @pytest.mark.parametrize(

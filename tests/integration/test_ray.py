@@ -187,7 +187,9 @@ def test_a_study_outlives_a_node_that_is_killed_uses_one_that_joins_and_is_the_s
 
 def starts(study):
     """What is on record of the attempts of a study: the time, the worker and the node."""
-    lines = [line for path in Path("studies", study, "events").glob("*-*.jsonl") for line in path.read_text().split("\n")]
+    lines = [
+        line for path in Path("studies", study, "events").glob("*-*.jsonl") for line in path.read_text().split("\n")
+    ]
     return [json.loads(line) for line in lines if line.startswith('{"event":"start"') and line.endswith("}")]
 
 

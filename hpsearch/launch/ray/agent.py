@@ -4,8 +4,8 @@ import itertools
 import os
 import pickle
 import queue
+import shutil
 import time
-from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -13,16 +13,16 @@ from pathlib import Path
 from socket import gethostname
 from typing import Any
 
-from hpsearch.base import lineage
+from hpsearch.base import lineage, sent
 from hpsearch.base.leftovers import temporary_folder
 from hpsearch.base.threads import start_thread
-from hpsearch.base.types import TrialSpec
+from hpsearch.base.types import TrialId
 from hpsearch.launch.base import Ended
 from hpsearch.launch.devices import worker_environment
-from hpsearch.launch.frames import ALONE, BATCH, CALL, EVENTS, GONE, HELLO
+from hpsearch.launch.frames import ALONE, EVENTS, GONE, HELLO
 from hpsearch.launch.process import WorkerProcess
-from hpsearch.launch.ray.files import Folder, Writer
-from hpsearch.launch.ray.terms import FILE, NAMED, NEED, Order, Piece, Said, Wanted, is_here
+from hpsearch.launch.ray.files import Folder, Writer, digest_of
+from hpsearch.launch.ray.terms import FILE, NAMED, NEED, Needs, Order, Piece, Said, Wanted, is_here
 from hpsearch.launch.versions import Facts, facts
 
 _WAIT_SEC = 30.0
@@ -39,16 +39,16 @@ class _Process:
 
     Attributes:
         worker: the process.
-        waiting: the frames that are held back until files have come; the first one is a batch.
-        needed: how many files or folders have not come.
-        folders: those of its trials, by their paths here.
+        held: the frame of the batch or call that is held back until its files have come.
+        waiting: the orders behind that one.
+        folders: those of its trials.
         sent: when files were sent.
     """
 
     worker: WorkerProcess
-    waiting: deque[tuple[bytes, bytes]] = field(default_factory=deque)
-    needed: int = 0
-    folders: dict[str, Folder] = field(default_factory=dict)
+    held: tuple[bytes, bytes] | None = None
+    waiting: list[Order] = field(default_factory=list)
+    folders: dict[TrialId, Folder] = field(default_factory=dict)
     sent: float = 0.0
 
 
@@ -65,8 +65,9 @@ class Agent:
         self._base = Path(self._folder.name)
         self._mark = lineage.new_mark()
         self._path = _import_path(wanted)
-        here = wanted.folder[0] if is_here(wanted.folder) else str(self._base)
-        os.chdir(here)
+        self._files = self._base / "files"
+        self._files.mkdir()
+        os.chdir(wanted.folder[0] if is_here(wanted.folder) else self._base)
         self._inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._said: queue.SimpleQueue[Said] = queue.SimpleQueue()
         self._processes: dict[int, _Process] = {}
@@ -120,49 +121,51 @@ class Agent:
         environment = worker_environment(0, self._wanted.threads, ())
         environment = {name: value for name, value in environment.items() if name not in _FOREIGN}
         log = self._base / f"worker-{next(self._logs)}.log"
-        marked = lineage.marked(environment, self._mark)
+        marked = lineage.marked(environment | {sent.FOLDER: str(self._files)}, self._mark)
         return WorkerProcess(log, self._wanted.log_limit, marked, self._inbox, self._wanted.module)
 
     def send(self, number: int, kind: bytes, payload: bytes) -> None:
-        """Send a frame to a worker, behind a batch that waits for its files."""
-        process = self._processes.get(number)
-        if process is None:
-            return
-        if process.needed:
-            process.waiting.append((kind, payload))
-        else:
+        """Send a frame to a worker, behind what waits for its files."""
+        if process := self._in_turn(number, "send", kind, payload):
             process.worker.send(kind, payload)
 
-    def ask(self, number: int, payload: bytes, files: Sequence[str]) -> None:
-        """Let a worker answer a call, with copies of the files among its arguments that are not seen here."""
-        process = self._processes.get(number)
-        missing = [path for path in files if not Path(path).exists()]
-        if process is None or not missing:
-            self.send(number, CALL, payload)
-            return
-        function, args = pickle.loads(payload)
-        moved = tuple(self._local(each) if each in missing else each for each in args)
-        process.needed = len(missing)
-        process.waiting.append((CALL, pickle.dumps((function, moved))))
-        self._said.put((number, NEED, pickle.dumps(missing)))
-
-    def train(self, number: int, payload: bytes, token: tuple[str, str]) -> None:
-        """Let a worker train a batch, in folders of this node where it does not see the driver's.
+    def begin(self, number: int, kind: bytes, payload: bytes, needs: Needs) -> None:
+        """Let a worker train a batch or answer a call, with copies of the driver's files where they are not seen here.
 
         Args:
             number: of the worker.
+            kind: of the frame.
             payload: of the frame.
-            token: a file of the driver's beside the trials, and what is in it.
+            needs: what it needs of the driver's files.
         """
-        process = self._processes.get(number)
-        if process is None:
+        if not (process := self._in_turn(number, "begin", kind, payload, needs)):
             return
-        if process.needed:
-            process.waiting.append((BATCH, pickle.dumps((payload, token))))
-        elif self._sees(token):
-            process.worker.send(BATCH, payload)
+        missing = {path for path, digest in needs.files if not self._has(path, digest)}
+        if needs.token is not None and not self._sees(needs.token):
+            payload, folders = self._moved(process, payload)
+            missing |= folders
+        if missing:
+            process.held = (kind, payload)
+            self._said.put((number, NEED, pickle.dumps(sorted(missing))))
         else:
-            self._fetch(number, process, payload)
+            process.worker.send(kind, payload)
+
+    def _in_turn(self, number: int, *order: Any) -> _Process | None:
+        """Return the worker whose turn it is to be sent something; an order behind what waits for files waits too."""
+        process = self._processes.get(number)
+        if process is None or process.held is None:
+            return process
+        name, *args = order
+        process.waiting.append((name, number, *args))
+        return None
+
+    def _has(self, path: str, digest: str) -> bool:
+        """Return whether a file of the driver's is here, at its own place or as a copy, which goes first."""
+        copy = sent.copy_of(path, self._files)
+        if digest_of(path) == digest:
+            copy.unlink(missing_ok=True)
+            return True
+        return digest_of(copy) == digest
 
     def _sees(self, token: tuple[str, str]) -> bool:
         if token not in self._seen:
@@ -173,53 +176,31 @@ class Agent:
                 self._seen[token] = False
         return self._seen[token]
 
-    def _fetch(self, number: int, process: _Process, payload: bytes) -> None:
-        """Ask for the files of a batch that the driver has; the batch waits for them."""
+    def _moved(self, process: _Process, payload: bytes) -> tuple[bytes, set[str]]:
+        """Return a batch whose trials work in folders of this node, and the driver's folders, which they go on from."""
         trials, content = pickle.loads(payload)
         specs, parked = pickle.loads(content)
-        moved = tuple(self._moved(spec) for spec in specs)
-        needs = {spec.folder for spec in specs} | {
-            spec.source for spec, there in zip(specs, moved, strict=True) if there.source != spec.source
-        }
+        moved = tuple(replace(spec, folder=str(sent.copy_of(spec.folder, self._files))) for spec in specs)
         for spec, there in zip(specs, moved, strict=True):
             Path(there.folder).mkdir(parents=True, exist_ok=True)
-            folder = Folder(Path(there.folder), spec.folder)
-            for piece in list(folder.news()):  # what another attempt left here
-                (folder.path / piece.name).unlink(missing_ok=True)
-            process.folders[there.folder] = folder
-        process.needed = len(needs)
-        process.waiting.append((BATCH, pickle.dumps((trials, pickle.dumps((moved, parked))))))
-        self._said.put((number, NEED, pickle.dumps(sorted(needs))))
-
-    def _moved(self, spec: TrialSpec) -> TrialSpec:
-        source = spec.source
-        if source is not None and not Path(source).exists():
-            source = self._local(source)
-        return replace(spec, folder=self._local(spec.folder), source=source)
-
-    def _local(self, path: str) -> str:
-        return str(self._base / "files" / Path(path).relative_to(Path(path).anchor))
+            process.folders[spec.id] = folder = Folder(Path(there.folder), spec.folder)
+            folder.clear()  # what another attempt left here
+        return pickle.dumps((trials, pickle.dumps((moved, parked)))), {spec.folder for spec in specs}
 
     def put(self, piece: Piece) -> None:
         """Take a piece of a file of the driver's."""
-        self._writer.take(piece, Path(self._local(piece.folder)))
+        self._writer.take(piece, sent.copy_of(piece.folder, self._files))
 
     def put_all(self, number: int) -> None:
-        """Go on with a batch: what it needed is there, or the driver has it neither."""
+        """Go on with what was held back: what it needs is there, or the driver has it neither."""
         process = self._processes.get(number)
-        if process is None:
+        if process is None or process.held is None:
             return
-        process.needed = 0
         for folder in process.folders.values():
             folder.take()
-        kind, payload = process.waiting.popleft()
-        process.worker.send(kind, payload)
-        while process.waiting and not process.needed:
-            kind, payload = process.waiting.popleft()
-            if kind == BATCH:
-                self.train(number, *pickle.loads(payload))
-            else:
-                self.send(number, kind, payload)
+        process.worker.send(*process.held)
+        process.held, orders, process.waiting = None, process.waiting, []
+        self.take(orders)
 
     def kill(self, number: int) -> None:
         """Kill a worker with all that it started."""
@@ -257,15 +238,18 @@ class Agent:
                 for piece in folder.news():
                     self._said.put((number, FILE, pickle.dumps(piece)))
             process.sent = time.monotonic()
+        for event in ended:
+            if not (event.result.held or event.result.alone) and event.trial in process.folders:
+                shutil.rmtree(process.folders.pop(event.trial).path, ignore_errors=True)
 
 
-def _ends(payload: bytes) -> tuple[int, bool]:
-    """Return the marks that a frame of events tells of, and whether a trial ends with it."""
+def _ends(payload: bytes) -> tuple[int, list[Ended]]:
+    """Return the marks that a frame of events tells of, and the ends of trials."""
     try:
         marks, packed, _ = pickle.loads(payload)
-        return marks, any(isinstance(event, Ended) for each in packed for event in pickle.loads(each))
+        return marks, [event for each in packed for event in pickle.loads(each) if isinstance(event, Ended)]
     except Exception:  # the driver says so
-        return 0, True
+        return 0, []
 
 
 def _import_path(wanted: Wanted) -> list[str]:

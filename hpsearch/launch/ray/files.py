@@ -5,11 +5,18 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
+from hpsearch.base.contents import content_of, place_of
 from hpsearch.base.files import replacement
 from hpsearch.base.leftovers import is_temporary
 from hpsearch.launch.ray.terms import Piece
 
 _PIECE = 16 * 2**20
+
+
+def digest_of(path: str | Path) -> str:
+    """Return the digest of a file, or of a folder; empty where nothing is there."""
+    content = content_of(place_of(str(path)))
+    return "" if content is None else content.digest
 
 
 class Folder:
@@ -34,6 +41,11 @@ class Folder:
         for name in self._known.keys() - found.keys():
             del self._known[name]
             yield Piece(self.name, name, None)
+
+    def clear(self) -> None:
+        """Remove its files."""
+        for name, _ in _files(self.path):
+            (self.path / name).unlink(missing_ok=True)
 
     def take(self) -> None:
         """Note that the other side has all that is here."""

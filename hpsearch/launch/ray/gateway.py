@@ -105,14 +105,14 @@ class Gateway:
             worker.lose(self._how_it_ended())
 
     def token(self, trial_folder: Path) -> tuple[str, str]:
-        """Return a file beside the trials of a study, and what is in it: who can read it there sees the folder."""
-        study = trial_folder.parents[1]
-        if study not in self._tokens:
-            path, text = temporary_path(study / "seen"), secrets.token_hex(16)
-            study.mkdir(parents=True, exist_ok=True)
+        """Return a file beside the folder of a trial, and what is in it: who can read it there sees the folder."""
+        beside = trial_folder.parent
+        if beside not in self._tokens:
+            path, text = temporary_path(beside / "seen"), secrets.token_hex(16)
+            beside.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="ascii")
-            self._tokens[study] = (str(path), text)
-        return self._tokens[study]
+            self._tokens[beside] = (str(path), text)
+        return self._tokens[beside]
 
     def release(self, slot: int) -> None:
         """Let the node of a slot go."""

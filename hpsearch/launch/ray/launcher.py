@@ -14,13 +14,16 @@ from pathlib import Path
 from typing import Any
 
 from hpsearch.base.errors import ConfigError, MachineError
+from hpsearch.base.sent import sent_files
 from hpsearch.base.types import Clock, TrialSpec
 from hpsearch.launch.devices import visible_gpus, worker_count
+from hpsearch.launch.frames import BATCH
 from hpsearch.launch.limits import gpu_share
 from hpsearch.launch.process import import_path
 from hpsearch.launch.ray import early
+from hpsearch.launch.ray.files import digest_of
 from hpsearch.launch.ray.gateway import Gateway
-from hpsearch.launch.ray.terms import Wanted, place
+from hpsearch.launch.ray.terms import Needs, Wanted, place
 from hpsearch.launch.ray.worker import RayWorker
 from hpsearch.launch.slot import Slot, Worker
 from hpsearch.launch.slots import SlotLauncher
@@ -98,7 +101,6 @@ class RayLauncher(SlotLauncher):
         self._gateway: Gateway | None = None
         self._idle_since: dict[int, float] = {}
         self._asleep: set[int] = set()
-        self._token: tuple[str, str] | None = None
         self._rehearsals: dict[bytes, Callable[[Any], str]] = {}
         self._rehearsing: dict[int, tuple[str, bytes]] = {}
         self._shown: dict[str, set[bytes]] = {}
@@ -132,10 +134,21 @@ class RayLauncher(SlotLauncher):
 
     def _spawn(self, index: int) -> RayWorker:
         gateway, number = self._running(), next(self._numbers)
-        worker = RayWorker(number, index, lambda order: gateway.tell((index, order)), lambda: self._token, self._inbox)
+        worker = RayWorker(number, index, lambda order: gateway.tell((index, order)), self._needs, self._inbox)
         gateway.tell((index, ("spawn", number, self._hello)))
         gateway.attach(number, worker)
         return worker
+
+    def _needs(self, kind: bytes, payload: bytes) -> Needs | None:
+        """Return what a frame needs of the driver's files; None where the cluster is on this machine."""
+        if self._address is None:
+            return None
+        specs = pickle.loads(pickle.loads(payload)[1])[0] if kind == BATCH else ()
+        folder = specs[0].folder if specs else ""
+        named = sent_files([spec.source for spec in specs] if specs else pickle.loads(payload))
+        digests = {str(file): digest_of(file) for file in named}
+        files = tuple((file, digest) for file, digest in digests.items() if digest)
+        return Needs(self._running().token(Path(folder)) if folder else None, files)
 
     def _end(self) -> None:
         if self._gateway is not None:
@@ -203,8 +216,6 @@ class RayLauncher(SlotLauncher):
         """Start a batch in a free slot."""
         place = self._slots[slot % self._workers]
         self._wait_for(lambda: self._is_prepared(place))
-        if self._address is not None and specs[0].folder:
-            self._token = self._running().token(Path(specs[0].folder))
         super().submit(slot, specs)
         if not self.free():
             self._wake()

@@ -56,6 +56,19 @@ class Opening:
 
 
 @dataclass(frozen=True, slots=True)
+class Needs:
+    """What a batch or a call needs of the driver's files.
+
+    Attributes:
+        token: a file beside the folders of the trials, and what is in it; None for a call.
+        files: others, each with the digest of what it holds.
+    """
+
+    token: tuple[str, str] | None
+    files: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Piece:
     """A part of a file.
 

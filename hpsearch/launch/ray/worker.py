@@ -1,12 +1,10 @@
 """The driver's end of a worker process on a node of a cluster."""
 
-import pickle
 import threading
 from collections.abc import Callable
-from pathlib import Path
 
 from hpsearch.launch.frames import BATCH, CALL, GONE
-from hpsearch.launch.ray.terms import NAMED, Order
+from hpsearch.launch.ray.terms import NAMED, Needs, Order
 from hpsearch.launch.slot import Inbox
 
 _GONE_SEC = 5.0
@@ -20,8 +18,8 @@ class RayWorker:
         number: of the worker.
         slot: that it is of.
         give: gives the actor of the slot an order.
-        token: returns a file beside the trials of the next batch, and what is in it; None where every node sees the
-            folder.
+        needs: returns what a batch or a call needs of the driver's files, given the kind and payload of its frame;
+            None where every node sees them.
         inbox: where its frames go.
 
     Attributes:
@@ -33,22 +31,20 @@ class RayWorker:
         number: int,
         slot: int,
         give: Callable[[Order], None],
-        token: Callable[[], tuple[str, str] | None],
+        needs: Callable[[bytes, bytes], Needs | None],
         inbox: Inbox,
     ) -> None:
         self.is_wanted = True
         self.title = f"worker of slot {slot}"
-        self._number, self._give, self._token, self._inbox = number, give, token, inbox
+        self._number, self._give, self._needs, self._inbox = number, give, needs, inbox
         self._report = ""
         self._gone = threading.Event()
 
     def send(self, kind: bytes, payload: bytes = b"") -> None:
         """Send a frame; a worker that is gone does not mind, GONE follows."""
-        token = self._token() if kind == BATCH else None
-        if token is not None:
-            self._give(("train", self._number, payload, token))
-        elif kind == CALL and (files := _files(payload)):
-            self._give(("ask", self._number, payload, files))
+        needs = self._needs(kind, payload) if kind in (BATCH, CALL) else None
+        if needs is not None:
+            self._give(("begin", self._number, kind, payload, needs))
         else:
             self._give(("send", self._number, kind, payload))
 
@@ -91,9 +87,3 @@ class RayWorker:
     def exit_report(self) -> str:
         """Return how it ended, and the last lines that it printed."""
         return self._report
-
-
-def _files(payload: bytes) -> list[str]:
-    """Return the files of the driver's among the arguments of a call."""
-    _, args = pickle.loads(payload)
-    return [each for each in args if isinstance(each, str) and Path(each).is_absolute() and Path(each).is_file()]
