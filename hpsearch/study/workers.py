@@ -136,12 +136,13 @@ class Workers:
 
     def _facts(self, config: Mapping[str, Any], words: str) -> Mapping[str, Any]:
         source = find_source(config, tracking_uri(self._composition))
+        code = self._reader.of(config)
         silent_sec = self._composition.config["budget"]["silent_seconds"]
         within_sec = None if silent_sec is None else silent_sec + START_SEC
         with _naming(words):
             try:
                 facts: Mapping[str, Any] = self.launcher.call(
-                    runner_of(config).preflight, config, source, within_sec=within_sec
+                    runner_of(config).preflight, config, source, code.digest, code.targets, within_sec=within_sec
                 )
             except TimeoutError:
                 raise ConfigError(

@@ -5,7 +5,7 @@ Importing this module loads no torch: the driver names `execute` to its workers,
 
 import functools
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -70,7 +70,7 @@ def execute(specs: tuple[TrialSpec, ...]) -> WaitingRun:
     from hpsearch.trial.together import engine_of
 
     (spec,) = specs
-    check_code(spec)
+    check_code(spec.code, spec.targets)
     folder = Path(spec.folder)
     job = prepare(spec.config, spec.key, folder, spec.source)
     _check_data(spec, job)
@@ -88,7 +88,9 @@ def _check_data(spec: TrialSpec, job: "Job") -> None:
         raise DataError("the data changed since this command began; run it again, and it says what changed")
 
 
-def preflight(config: Mapping[str, Any], source: str | None = None) -> dict[str, Any]:
+def preflight(
+    config: Mapping[str, Any], source: str | None = None, digest: str = "", targets: Sequence[str] = ()
+) -> dict[str, Any]:
     """Build a configuration and run one forward and backward pass on its first batch, without training.
 
     Called in a worker before anything is created; it leaves the data loaded there.
@@ -96,6 +98,8 @@ def preflight(config: Mapping[str, Any], source: str | None = None) -> dict[str,
     Args:
         config: a trial's resolved configuration.
         source: where `finetune.source` was found.
+        digest: of the code of a user's own that trains it, see `check_code`.
+        targets: by which that is found.
 
     Returns:
         The trial's facts; ``state``: what is read (a `DataState`); ``metrics``: the names of all metrics it will
@@ -106,6 +110,7 @@ def preflight(config: Mapping[str, Any], source: str | None = None) -> dict[str,
     from hpsearch.trial.batching import check_folds, takes_one
     from hpsearch.trial.updates import rehearse
 
+    check_code(digest, targets)
     job = prepare(config, source=source)
     names = reported_metrics(job)
     data: DataSource = build("data", config["data"], tuple(config["plugins"]))

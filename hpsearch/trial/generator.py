@@ -4,7 +4,7 @@ Nothing here imports torch: a loop that needs none runs without it.
 """
 
 import math
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -66,20 +66,32 @@ def execute(specs: tuple[TrialSpec, ...]) -> QueryingRun:
         COMPLETE when the loop ends, PRUNED on STOP, PAUSED on PAUSE; INFEASIBLE for an objective that is not finite.
     """
     (spec,) = specs
-    check_code(spec)
+    check_code(spec.code, spec.targets)
     code = _waiting.take(spec.folder, spec.attempt) or _begun(spec)
     if isinstance(code, Generator):
         return (yield from code)
     return (yield from run_code(code, spec, _waiting))
 
 
-def preflight(config: Mapping[str, Any], source: str | None = None) -> dict[str, Any]:  # noqa: ARG001
+def preflight(
+    config: Mapping[str, Any],
+    source: str | None = None,  # noqa: ARG001
+    digest: str = "",
+    targets: Sequence[str] = (),
+) -> dict[str, Any]:
     """Check that a user's training loop can be called; nothing of it runs.
+
+    Args:
+        config: a trial's resolved configuration.
+        source: not used.
+        digest: of the code, see `check_code`.
+        targets: by which that is found.
 
     Returns:
         ``metrics``: None, they are known when it reports some; of a program ``files``: digests of those that its
             command names.
     """
+    check_code(digest, targets)
     if is_program(config):
         command = Command.of(config)
         command.check(flatten(config[ARGS]))

@@ -1,35 +1,29 @@
-"""Whether a worker has the code of a user's own that its trial is to be trained by."""
+"""Whether a worker has the code of a user's own that trials are to be trained by."""
 
-from functools import cache
+from collections.abc import Sequence
 
 from hpsearch.base.commands import LOCAL_MODULE
 from hpsearch.base.errors import ConfigError
-from hpsearch.base.types import TrialSpec
 from hpsearch.config.code import FILE, CodeReader
 
 
-def check_code(spec: TrialSpec) -> None:
-    """Refuse to train by other code than the driver knows: of another machine, or edited since the command began.
+def check_code(digest: str, targets: Sequence[str]) -> None:
+    """Refuse to train by other code than the driver knows: that of another machine, or edited since the command began.
 
-    What is defined in a script or a notebook comes with the trial.
+    What is defined in a script or a notebook is not looked at: it comes with the trial.
 
     Args:
-        spec: of the trial.
+        digest: of the code as the driver has it; empty where there is none.
+        targets: by which it is found.
 
     Raises:
-        ConfigError: the code is another one here.
+        ConfigError: it is another one here.
     """
-    if not spec.code or any(target.startswith(f"{LOCAL_MODULE}.") for target in spec.targets):
+    if not digest or any(target.startswith(f"{LOCAL_MODULE}.") for target in targets):
         return
-    found = _reader().at(spec.targets)
-    if found.digest != spec.code:
-        named = ", ".join(target.removeprefix(FILE) for target in spec.targets)
+    if CodeReader().at(targets).digest != digest:
+        named = ", ".join(target.removeprefix(FILE) for target in targets)
         raise ConfigError(
-            f"the code where this trial was to be trained is not that with which the command began ({named}): install "
-            "the same on every machine; where it was edited here, run the command again"
+            f"the code where a trial was to be trained is not that with which the command began ({named}): install the "
+            "same on every machine; where it was edited here, run the command again"
         )
-
-
-@cache
-def _reader() -> CodeReader:
-    return CodeReader()

@@ -34,6 +34,7 @@ mkdir -m 700 {home} {place}
 hostname {name}
 ip link set lo up
 """
+_BRIDGE = "set -e; ip link add bridge type bridge; ip link set bridge up"
 _COMMAND_SEC = 240.0
 _CLOCK_SEC = 100_000
 """By which the monotonic clock of each machine is before that of the one before."""
@@ -65,9 +66,13 @@ class Machine:
         own = {"PATH": os.environ["PATH"], "HOME": HOME, "LANG": "C.UTF-8"} | environment
         pairs = [f"{name}={value}" for name, value in own.items()]
         return subprocess.Popen(
-            [*self._inside(), "env", "-i", *pairs, *command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-            text=True, cwd="/",
-        )  # fmt: skip
+            [*self._inside(), "env", "-i", *pairs, *command],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            text=True,
+            cwd="/",
+        )
 
     def _inside(self) -> list[str]:
         return ["nsenter", "--target", str(self._pid), "--all", "sh", "-c", f'cd {PLACE} && exec "$@"', "sh"]
@@ -96,6 +101,13 @@ class Machine:
             file.seek(0)
             with tarfile.open(fileobj=file) as archive:
                 archive.extractall(folder, filter="data")
+
+    def copy(self, file: str, machine: "Machine", folder: str) -> None:
+        """Copy a file into a folder of another machine, which is made for it."""
+        machine.run("mkdir", "-p", folder)
+        name = f"{folder}/{Path(file).name}"
+        content = subprocess.run([*self._inside(), "cat", file], stdout=subprocess.PIPE, check=True, cwd="/").stdout
+        subprocess.run([*machine._inside(), "tee", name], input=content, stdout=subprocess.DEVNULL, check=True, cwd="/")
 
     def vanish(self) -> None:
         """Be gone at once, with all that runs there; nobody is told."""

@@ -1,0 +1,41 @@
+"""Trials are trained by the code that the driver knows."""
+
+import pytest
+
+from hpsearch.base.commands import LOCAL_MODULE
+from hpsearch.base.errors import ConfigError
+from hpsearch.config.code import FILE, CodeReader
+from hpsearch.trial.same_code import check_code
+
+TARGETS = ("own_net.Net",)
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "own_net.py").write_text("import own_layer\nclass Net: pass\n")
+    (tmp_path / "own_layer.py").write_text("SIZE = 1\n")
+    return tmp_path
+
+
+def test_other_code_is_refused_also_where_only_what_it_imports_is_another_one(folder):
+    digest = CodeReader().at(TARGETS).digest
+    check_code(digest, TARGETS)
+    (folder / "own_layer.py").write_text("SIZE = 2\n")
+    with pytest.raises(ConfigError, match=r"not that with which the command began \(own_net.Net\)"):
+        check_code(digest, TARGETS)
+
+
+def test_code_that_is_not_there_is_refused(folder):
+    (folder / "train.py").write_text("print(1)")
+    digest = CodeReader().at([f"{FILE}train.py"]).digest
+    (folder / "train.py").unlink()
+    with pytest.raises(ConfigError, match=r"\(train.py\)"):
+        check_code(digest, [f"{FILE}train.py"])
+
+
+def test_where_no_code_is_known_or_it_comes_with_the_trial_nothing_is_said():
+    check_code("", ())
+    check_code("", TARGETS)
+    check_code("another", (f"{LOCAL_MODULE}.train",))
