@@ -15,6 +15,7 @@ from hpsearch.search.interrupts import interrupts
 from tests.contracts.test_launcher import Record
 from tests.contracts.test_launcher import spec as alone
 from tests.support import trial_functions
+from tests.support.waiting import events_until
 
 LONG = {"epochs": 100_000}
 WIDTH = 3
@@ -56,10 +57,7 @@ def in_rounds(record: Record, *trials: TrialId) -> None:
 
 
 def until_died(launcher: Launcher) -> Died:
-    while True:
-        for event in launcher.poll(0.2):
-            if isinstance(event, Died):
-                return event
+    return events_until(launcher, lambda events: events and isinstance(events[-1], Died))[-1]
 
 
 def together(record: Record, point: int) -> list[str]:
@@ -179,8 +177,8 @@ class SeatsContract:
         push.decide(trial(0), Decision.STOP)
         if killed:
             push.kill(trial(0))
-            while not any(isinstance(event, Died | Ended) for event in push.poll(1.0)):  # it may have obeyed before
-                pass
+            # it may have obeyed before
+            events_until(push, lambda events: any(isinstance(event, Died | Ended) for event in events))
         else:
             record.until_ended(trial(0))
         record = submit(push, spec(0))
@@ -306,8 +304,7 @@ def in_jobs(folder, **options) -> Iterator[Launcher]:
         patch.chdir(folder)
         launcher = SlurmLauncher(executor="local", **options)
         for ready in started(launcher):
-            while len(launcher.free()) < launcher.slots:
-                assert launcher.poll(0.1) == []
+            assert events_until(launcher, lambda events: events or len(launcher.free()) == launcher.slots) == []
             yield ready
 
 

@@ -5,12 +5,12 @@ import os
 import signal
 import sys
 import threading
-import time
 
 import pytest
 
 from hpsearch import load_trials, run_search
 from hpsearch.base.types import TrialState
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.fault
 
@@ -112,9 +112,10 @@ def test_one_interrupt_ends_a_study_whose_trial_hangs_in_this_process(search, tm
     (tmp_path / "how").write_text(hangs)
 
     def interrupt():
-        while not (tmp_path / "hung").exists():
-            time.sleep(0.02)
-        os.kill(os.getpid(), signal.SIGINT)
+        try:
+            wait_until((tmp_path / "hung").exists)
+        finally:
+            os.kill(os.getpid(), signal.SIGINT)
 
     thread = threading.Thread(target=interrupt)
     thread.start()

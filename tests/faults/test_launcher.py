@@ -341,8 +341,8 @@ launcher.start(trial_functions.train)
 for slot in range(2):
     config = {"epochs": 2, "at": {1: sys.argv[2], 2: "sleep_long"}}
     launcher.submit(slot, (TrialSpec("study", TrialId(slot, 0), config, {}, (), "", sys.argv[1]),))
-pids = set()
-while len(pids) < 2:
+pids, until = set(), time.monotonic() + 60
+while len(pids) < 2 and time.monotonic() < until:
     pids |= {event.message.facts["pid"] for event in launcher.poll(1) if isinstance(event.message, Started)}
 print(*pids, flush=True)
 time.sleep(600)

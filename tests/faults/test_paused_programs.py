@@ -14,6 +14,7 @@ from hpsearch.base.types import Decision, TrialId, TrialSpec, TrialState
 from hpsearch.launch.base import Died, Ended
 from hpsearch.launch.processes import ProcessLauncher
 from hpsearch.trial import generator
+from tests.support.waiting import events_until
 
 pytestmark = [
     pytest.mark.fault,
@@ -59,15 +60,17 @@ class Search:
         }
         spec = TrialSpec("study", trial, config, {}, (), f"key{point}", str(self.folder / str(point)), attempt)
         self.launcher.submit(0, (spec,))
-        while True:
-            for event in self.launcher.poll(1.0):
-                if isinstance(event, Ended):
-                    return event.result.state
-                assert not isinstance(event, Died), event
+
+        def decide(event) -> None:
+            assert not isinstance(event, Died), event
+            if not isinstance(event, Ended):
                 metrics = getattr(event.message, "metrics", {})
                 self.pids[point] = int(metrics.get("pid", 0))
                 pause = attempt == 1 and event.message.epoch == 2
                 self.launcher.decide(trial, Decision.PAUSE if pause else Decision.CONTINUE)
+
+        events = events_until(self.launcher, lambda events: events and isinstance(events[-1], Ended), decide)
+        return events[-1].result.state
 
     def ticks(self, point: int) -> int:
         path = self.folder / str(point) / "ticks"

@@ -148,7 +148,7 @@ def test_weights_to_start_from_are_the_drivers_and_not_those_of_the_same_name(cl
     cluster.run("trainer.epochs=3", "tracker=none", "seed=2", *HERE)
     for machine in cluster.trains:  # weights of another trial, at the same path
         other = f"{PLACE}/studies/single/trials/0-1-0"
-        cluster.driver.copy(f"{PLACE}/studies/single/trials/0-2-0/best.safetensors", machine, other)
+        cluster.driver.copy(f"{PLACE}/studies/single/trials/1-2-0/best.safetensors", machine, other)
     words = ("+study=lr_sweep", "finetune=all", "finetune.source=single/0/1", "trainer.epochs=2", "study.seeds=1")
     cluster.compare(*words, "launcher.fuse=off", "tracker=none")
 

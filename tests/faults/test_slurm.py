@@ -19,7 +19,7 @@ from hpsearch.launch.slurm import launcher as slurm
 from hpsearch.launch.slurm.launcher import SlurmLauncher
 from hpsearch.launch.versions import Facts, facts
 from tests.faults.test_launcher import events_until, spec, wait_until
-from tests.support import trial_functions
+from tests.support import trial_functions, waiting
 
 pytestmark = [pytest.mark.fault, pytest.mark.slurm]
 EXECUTOR = "slurm" if os.environ.get("HPSEARCH_SLURM") else "local"
@@ -43,10 +43,7 @@ def launcher(folder):
 
 def submit(launcher, point, **config):
     """Start a trial in the first slot that is up."""
-    events = []
-    while not launcher.free():
-        events += launcher.poll(0.1)
-    assert events == []
+    assert waiting.events_until(launcher, lambda events: events or launcher.free()) == []
     launcher.submit(launcher.free()[0], (spec(point, **config),))
 
 

@@ -21,6 +21,7 @@ from hpsearch.tracking.ui import free_port, server
 from tests.support import fake_study as fake
 from tests.support.bad_proxy import proxy
 from tests.support.fake_study import Place
+from tests.support.waiting import kill_when, wait_until
 
 pytestmark = pytest.mark.fault
 ROOT = Path(__file__).parents[2]
@@ -43,8 +44,7 @@ def test_kills_while_the_store_is_created_leave_nothing_broken(tmp_path, monkeyp
     for _ in range(2):
         before = _databases(tmp_path)
         creator = _python(CREATE.format(uri=uri, folder=str(tmp_path)))
-        while creator.poll() is None and _databases(tmp_path) <= before:
-            time.sleep(0.01)
+        wait_until(lambda: creator.poll() is not None or not _databases(tmp_path) <= before, look_sec=0.01)  # noqa: B023
         time.sleep(delays.uniform(0.1, 0.6))
         creator.kill()
         creator.wait()
@@ -63,9 +63,7 @@ def test_a_killed_sender_doubles_nothing(tmp_path):
     fake.write_study(place.folder, points=6).close()
     notes = place.folder / "tracking"
     sender = _python(SEND.format(folder=str(place.folder), uri=place.uri, artifacts=str(place.artifacts)))
-    while sender.poll() is None and _lines(notes) < 5:
-        time.sleep(0.002)
-    sender.kill()
+    kill_when(sender, lambda: _lines(notes) >= 5, look_sec=0.002)
     assert sender.wait() == -signal.SIGKILL
     place.send()
     place.assert_complete()
@@ -87,8 +85,7 @@ def test_a_server_that_comes_late_and_hangs_gets_everything_once(tmp_path, monke
     before = time.thread_time()
     record.flush()
     assert not tracker.flush(1.0)
-    while tracker.problem() is None:  # the test's time limit ends a wait for ever
-        time.sleep(0.01)
+    wait_until(tracker.problem, look_sec=0.01)
     assert "does not answer" in tracker.problem()
     assert time.thread_time() - before < 0.5, "processor time of the driver's own thread"
     with server(place.uri, str(place.artifacts), port) as process:

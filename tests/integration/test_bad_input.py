@@ -6,12 +6,12 @@ import shutil
 import struct
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from hpsearch.cli import run
+from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 ENDLESS = "k" * 300  # longer than a name of a file may be
@@ -350,9 +350,8 @@ def test_a_second_driver_on_a_running_study_is_refused_and_the_first_goes_on(cap
         [sys.executable, "-m", "hpsearch", *words], cwd=tmp_path, env=env, stdout=subprocess.DEVNULL
     )
     try:
-        while not list(tmp_path.glob("studies/small/events/*-*.jsonl")):
-            assert first.poll() is None
-            time.sleep(0.02)
+        wait_until(lambda: first.poll() is not None or [*tmp_path.glob("studies/small/events/*-*.jsonl")])
+        assert first.poll() is None
         assert run(words) == 2
         line = one_line(capsys)
         assert "small" in line and "running already" in line and str(first.pid) in line

@@ -6,7 +6,6 @@ import shlex
 import shutil
 import signal
 import subprocess
-import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import yaml
 
 from hpsearch import load_trials, run_study
 from hpsearch.config.compose import compose
+from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / ".deploy"
@@ -124,9 +124,8 @@ def test_slurm_s_script_goes_back_into_the_queue_only_when_its_time_is_over(fold
         environment = {"PATH": f"{folder}:/usr/bin:/bin", "PYTHON": str(folder / "python"), "SLURM_JOB_ID": "7"}
         job = subprocess.Popen(["bash", "slurm.sh", "+study=lr_sweep"], env=environment, start_new_session=True)
         try:
-            while not (folder / "begun").exists():
-                assert job.poll() is None
-                time.sleep(0.02)
+            wait_until(lambda: job.poll() is not None or (folder / "begun").exists())  # noqa: B023
+            assert job.poll() is None
             job.send_signal(number)
             job.wait(timeout=60)
         finally:

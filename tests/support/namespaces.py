@@ -111,8 +111,7 @@ class Machine:
 
     def vanish(self) -> None:
         """Be gone at once, with all that runs there; nobody is told."""
-        self._holder.kill()
-        self._holder.wait()
+        _end(self._holder)
 
 
 class Network:
@@ -134,8 +133,7 @@ class Network:
         """End every machine."""
         for machine in self.machines:
             machine.vanish()
-        self._switch.kill()
-        self._switch.wait()
+        _end(self._switch)
 
 
 @contextmanager
@@ -174,8 +172,15 @@ def _held(apart: Sequence[str], setup: str) -> "subprocess.Popen[str]":
     )
     assert process.stdout is not None
     said = process.stdout.readline()
-    assert said == "ready\n", said + process.stdout.read()
+    if said != "ready\n":
+        more, _ = process.communicate()
+        raise AssertionError(said + more)
     return process
+
+
+def _end(holder: "subprocess.Popen[str]") -> None:
+    holder.kill()
+    holder.communicate()
 
 
 def _first_of(holder: "subprocess.Popen[str]") -> int:

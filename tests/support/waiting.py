@@ -1,8 +1,9 @@
 """Waiting that has an end: what does not come in time fails the test, with what came instead."""
 
+import subprocess
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from hpsearch.launch.base import Launcher, LauncherEvent
 
@@ -40,3 +41,16 @@ def events_until(
             events.append(event)
             decide(event)
     return events
+
+
+def kill_when(
+    process: "subprocess.Popen[Any]",
+    condition: Callable[[], object],
+    within_sec: float = 200.0,
+    look_sec: float = 0.05,
+) -> None:
+    """Kill a process when a condition holds or it has ended; also where neither comes, which fails the test."""
+    try:
+        wait_until(lambda: process.poll() is not None or condition(), within_sec, look_sec)
+    finally:
+        process.kill()

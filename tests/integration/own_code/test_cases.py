@@ -3,7 +3,6 @@
 import shutil
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -16,6 +15,7 @@ from nbclient import NotebookClient
 from hpsearch import load_trials, replay
 from hpsearch.base.types import TrialState
 from hpsearch.tracking.mlflow import sync
+from tests.support.waiting import kill_when
 
 CASES = Path(__file__).parent / "cases"
 PRUNED = {TrialState.COMPLETE, TrialState.PRUNED}
@@ -55,9 +55,7 @@ def case(request, tmp_path_factory):
         patch.chdir(folder)
         patch.syspath_prepend(str(folder))
         with subprocess.Popen([sys.executable, f"{request.param}.py"], stderr=subprocess.DEVNULL) as driver:
-            while driver.poll() is None and reported(folder / "studies" / it.study) < it.reports:
-                time.sleep(0.05)
-            driver.kill()
+            kill_when(driver, lambda: reported(folder / "studies" / it.study) >= it.reports)
         before = load_trials(it.study)
         subprocess.run([sys.executable, f"{request.param}.py"], check=True, timeout=280, capture_output=True)
         yield it, before, load_trials(it.study), folder / f"{request.param}.py"

@@ -7,7 +7,6 @@ callback is a word of the command.
 import shutil
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import pytest
 from hpsearch import load_trials, replay
 from hpsearch.base.types import TrialState
 from hpsearch.tracking.mlflow import sync
+from tests.support.waiting import kill_when
 
 for library in ("lightning", "transformers", "accelerate"):
     pytest.importorskip(library)
@@ -90,9 +90,7 @@ def case(request, tmp_path_factory, hydra_path):
         if source.is_dir():
             patch.setenv("PYTHONPATH", hydra_path, prepend=":")
         with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as driver:
-            while driver.poll() is None and reported(folder / "studies" / "case") < it.reports:
-                time.sleep(0.05)
-            driver.kill()
+            kill_when(driver, lambda: reported(folder / "studies" / "case") >= it.reports)
         before = load_trials("case")
         again = subprocess.run(command, timeout=900, capture_output=True, text=True)
         assert again.returncode == 0, again.stderr

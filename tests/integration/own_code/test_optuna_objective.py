@@ -8,7 +8,6 @@ A user writes two lines, ``from hpsearch import run_search`` and
 import random
 import subprocess
 import sys
-import time
 
 import optuna
 import pytest
@@ -20,6 +19,7 @@ from hpsearch.progress.display import Silent
 from hpsearch.study.single import replay
 from hpsearch.trial import optuna_trial
 from tests.support.stop_keys import ctrl_c
+from tests.support.waiting import kill_when
 
 GIVEN = ("launcher=inline", "plugins=[tests]", "tracker=none")
 
@@ -287,9 +287,7 @@ def test_twenty_points_under_auto_with_two_workers_killed_once_train_again_to_th
     command = [sys.executable, "-c", "import my_objective; my_objective.search()"]
     events = tmp_path / "studies" / "objective" / "events"
     with subprocess.Popen(command) as driver:
-        while driver.poll() is None and sum(f.read_text().count('"report"') for f in events.glob("*-*-*.jsonl")) < 30:
-            time.sleep(0.05)
-        driver.kill()
+        kill_when(driver, lambda: sum(f.read_text().count('"report"') for f in events.glob("*-*-*.jsonl")) >= 30)
     before = asked_of(load_trials("objective"))
     subprocess.run(command, check=True, timeout=250)
     trials = load_trials("objective")

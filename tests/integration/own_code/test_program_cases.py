@@ -3,7 +3,6 @@
 import shutil
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from hpsearch import load_trials, replay
 from hpsearch.base.types import TrialState
 from hpsearch.tracking.mlflow import sync
 from tests.support.records import lacked
+from tests.support.waiting import kill_when
 
 CASES = Path(__file__).parent / "cases"
 ENDED = {TrialState.COMPLETE, TrialState.PRUNED}
@@ -74,9 +74,7 @@ def case(request, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         with subprocess.Popen(it.command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as driver:
-            while driver.poll() is None and reported(folder / "studies" / "case") < it.reports:
-                time.sleep(0.05)
-            driver.kill()
+            kill_when(driver, lambda: reported(folder / "studies" / "case") >= it.reports)
         before = load_trials("case")
         again = subprocess.run(it.command, check=True, timeout=280, capture_output=True, text=True)
         yield it, before, load_trials("case"), again.stdout + again.stderr

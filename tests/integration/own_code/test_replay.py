@@ -3,7 +3,6 @@
 import random
 import subprocess
 import sys
-import time
 
 import pandas as pd
 import pytest
@@ -14,6 +13,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from hpsearch import load_trials, run_search
 from hpsearch.base.types import TrialState
 from hpsearch.study.single import replay
+from tests.support.waiting import kill_when
 
 INLINE = ("launcher=inline", "plugins=[hpsearch_given]", "tracker=none")
 
@@ -163,9 +163,7 @@ def test_every_finished_trial_of_a_killed_search_is_the_same_again(name, points,
     (tmp_path / "my_killed.py").write_text(KILLED)
     command = [sys.executable, "-c", f"import my_killed; my_killed.search({name!r}, {points})"]
     with subprocess.Popen(command) as driver:
-        while driver.poll() is None and reports(tmp_path / "studies" / name) < 2 * points:
-            time.sleep(0.05)
-        driver.kill()
+        kill_when(driver, lambda: reports(tmp_path / "studies" / name) >= 2 * points)
     subprocess.run(command, check=True)
     trials = load_trials(name)
     assert set(trials["state"]) <= {TrialState.COMPLETE, TrialState.PRUNED} and len(trials) == points
