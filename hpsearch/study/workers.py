@@ -136,7 +136,7 @@ class Workers:
 
     def _facts(self, config: Mapping[str, Any], words: str) -> Mapping[str, Any]:
         source = find_source(config, tracking_uri(self._composition))
-        code = self._reader.of(config)
+        code = CodeReader().of(config)
         silent_sec = self._composition.config["budget"]["silent_seconds"]
         within_sec = None if silent_sec is None else silent_sec + START_SEC
         with _naming(words):
@@ -151,10 +151,10 @@ class Workers:
                     f"(from {self._composition.where(SILENT_SECONDS)})"
                 ) from None
         check_metric(self._composition, facts["metrics"], facts.get("further"), config)
-        files = CodeReader().of(config).files
-        if wrong := _other_files(files, facts):
+        if wrong := _other_files(code.files, facts):
             raise ConfigError(f"trainer.command: {wrong}")
-        self.launcher.everywhere(runner_of(config).preflight, config, source, unlike=partial(_unlike, files, facts))
+        unlike = partial(_unlike, code.files, facts)
+        self.launcher.everywhere(runner_of(config).preflight, config, source, code.digest, code.targets, unlike=unlike)
         found: Mapping[str, Any] = facts
         return found
 

@@ -84,20 +84,20 @@ def preflight(
     Args:
         config: a trial's resolved configuration.
         source: not used.
-        digest: of the code, see `check_code`.
+        digest: of the code of a function, see `check_code`.
         targets: by which that is found.
 
     Returns:
         ``metrics``: None, they are known when it reports some; of a program ``files``: digests of those that its
             command names.
     """
-    check_code(digest, targets)
     if is_program(config):
         command = Command.of(config)
         command.check(flatten(config[ARGS]))
         code = CodeReader().of(config)
         command.check_source(code.modules)
         return {"metrics": None, "files": code.files, "notes": tuple(note for note in [not_seeded(config)] if note)}
+    check_code(digest, targets)
     function = _function(config)
     _call(function, config, Path(), _optuna_trial(function, config, 0))
     return {"metrics": None}

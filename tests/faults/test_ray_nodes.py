@@ -5,12 +5,14 @@ from pathlib import Path
 import pytest
 
 from hpsearch.base.errors import ConfigError
+from hpsearch.base.sent import SentFile
 from hpsearch.base.types import TrialId, TrialSpec
 from hpsearch.launch.base import Ended
 from hpsearch.launch.ray import launcher as of_launcher
 from hpsearch.launch.ray.launcher import RayLauncher
 from tests.support import trial_functions
 from tests.support.ray_cluster import add_node, ray_cluster
+from tests.support.waiting import events_until
 
 pytestmark = [pytest.mark.ray, pytest.mark.fault]
 
@@ -35,8 +37,7 @@ def launcher(cluster):
 
 
 def both_are_free(launcher):
-    while len(launcher.free()) < 2:
-        launcher.poll(0.5)
+    events_until(launcher, lambda events: len(launcher.free()) == 2)
 
 
 def test_a_node_that_answers_otherwise_than_the_first_is_refused_by_name(launcher):
@@ -78,8 +79,7 @@ def test_nothing_is_trained_on_a_node_before_it_has_answered(launcher, tmp_path)
     launcher.submit(
         slot, (TrialSpec("s", TrialId(0, 0), {"epochs": 1}, {}, (), "key", str(tmp_path / "s" / "t" / "0")),)
     )
-    while not any(isinstance(event, Ended) for event in launcher.poll(0.5)):
-        pass
+    events_until(launcher, lambda events: any(isinstance(event, Ended) for event in events))
     begun.touch()
     both_are_free(launcher)
 
@@ -99,9 +99,9 @@ def test_a_file_of_the_drivers_is_sent_to_where_it_is_not_seen(cluster, tmp_path
     launcher.start(trial_functions.train)
     try:
         # The node's process works in another folder.
-        assert launcher.call(trial_functions.text_of, "/proc/self/cwd/weights") == "those of the driver"
+        assert launcher.call(trial_functions.text_of, SentFile("/proc/self/cwd/weights")) == "those of the driver"
         with pytest.raises(RuntimeError, match="FileNotFoundError"):
-            launcher.call(trial_functions.text_of, "/proc/self/cwd/others")
+            launcher.call(trial_functions.text_of, SentFile("/proc/self/cwd/others"))
         assert launcher.call(trial_functions.text_of, __file__) == Path(__file__).read_text()
     finally:
         launcher.stop(now=True)

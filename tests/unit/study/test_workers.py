@@ -60,7 +60,7 @@ def test_every_machine_must_read_the_data_that_the_first_one_read():
     log = []
     Workers(COMPOSITION, Several(log, [read("a"), {"metrics": METRICS}])).check({"": CONFIG, "model=mlp": CONFIG})
     *_, (name, args, unlike), _, (_, _, of_own) = log
-    assert (name, args) == ("preflight", (CONFIG, None))
+    assert (name, args) == ("preflight", (CONFIG, None, "", ()))
     assert unlike(read("a")) == ""
     assert (
         unlike(read("b"))
