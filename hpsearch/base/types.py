@@ -93,8 +93,7 @@ class TrialSpec:
         files: digest of the files alone that this is read from, which a worker must find as they were.
         purpose: what it is for where it is no part of its point's score; empty for all others.
         width: most trials that its worker trains at once with it; 1: it alone, by the plain loop. Not on record.
-        replayed: how many trials were trained as one program with it in each epoch, which it is trained like again, as
-            `hpsearch.base.widths` writes it; empty: like any other.
+        replayed: with how many in one program its epochs are trained again (`hpsearch.base.widths`); empty: as others.
         judged: whether something is decided on its reports; where not, some may be sent together. Not on record.
     """
 
@@ -208,8 +207,7 @@ class TrialResult:
         artifacts: files written, relative to the trial's folder.
         retry: whether a FAILED attempt may succeed when tried again (an error in the configuration may not).
         time: seconds since the Unix epoch.
-        failed_at: type and line of the error that a FAILED attempt raised; empty where it raised none, as when its
-            worker died.
+        failed_at: type and line of the error that a FAILED attempt raised; empty where it raised none, or died.
         ended_by: the limits that ended it, by key of the configuration: in time, in seconds, or on points.
         score: the objective's value, where the trial says it; None: what its curve gives.
         held: whether it waits in the memory of its worker, and goes on only there.
