@@ -11,6 +11,10 @@ from hpsearch.base.devices import named_gpus
 from hpsearch.base.errors import ConfigError
 from hpsearch.launch.limits import gpu_share
 
+PRODUCTS = {"MKL_CBWR": "AUTO,STRICT"}
+SAME = {"PYTHONHASHSEED": "0", **PRODUCTS}
+"""What makes the same of the same. By itself MKL adds up in an order that depends on where a matrix lies, so that
+a trial would differ by its place in a group; no product tried takes longer for it (64x64 and 512x512, one thread)."""
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
 
@@ -99,12 +103,6 @@ def _seats(gpus: Sequence[str], gpus_per_trial: float) -> list[str]:
         return [*gpus] * round(1 / gpus_per_trial)
     size = int(gpus_per_trial)
     return [",".join(gpus[start : start + size]) for start in range(0, len(gpus) - size + 1, size)]
-
-
-PRODUCTS = {"MKL_CBWR": "AUTO,STRICT"}
-SAME = {"PYTHONHASHSEED": "0", **PRODUCTS}
-"""What makes the same of the same. By itself MKL adds up in an order that depends on where a matrix lies, so that
-a trial would differ by its place in a group; no product tried takes longer for it (64x64 and 512x512, one thread)."""
 
 
 def worker_environment(slot: int, threads: int, gpus: Sequence[str], gpus_per_trial: float = 1) -> dict[str, str]:

@@ -10,7 +10,7 @@ from hpsearch.base.grammar import value_text
 from hpsearch.base.keys import ARGS
 from hpsearch.base.labels import folder_name
 from hpsearch.base.plain import stable_hash
-from hpsearch.config.words import is_sweep, parse_word
+from hpsearch.config.words import is_sweep, keys_of
 from hpsearch.trial.command import as_text
 
 USAGE = "python -m hpsearch run 'lr=tag(log, interval(1e-4, 1))' --points 40 -- python train.py --epochs 5"
@@ -101,11 +101,8 @@ def study_name(command: Sequence[str], sweeps: Sequence[str], ours: Sequence[str
         ours: overrides.
     """
     keys = [word.lstrip("+").partition("=")[0] for word in sweeps]
-    told = [
-        word
-        for word in ours
-        if parse_word(word).key.partition(".")[0] not in ("budget", "launcher", "tracker", "storage")
-    ]
+    elsewhere = ("budget", "launcher", "tracker", "storage")
+    told = [word for word in ours if not all(key.partition(".")[0] in elsewhere for key in keys_of(word))]
     digest = stable_hash({"command": list(command), "words": [*sweeps, *told]})[:6]
     typed = [word.lstrip("+") for word in told if not word.lstrip("+").startswith("study=")]
     return folder_name([program_name(command), *keys, *typed], _NAME_LENGTH, digest)

@@ -23,6 +23,7 @@ from tests.support import trial_functions, waiting
 
 pytestmark = [pytest.mark.fault, pytest.mark.slurm]
 EXECUTOR = "slurm" if os.environ.get("HPSEARCH_SLURM") else "local"
+JOB = "Slurm job" if EXECUTOR == "slurm" else "local job"
 LONG = {"epochs": 100_000, "epoch_sec": 0.01}
 
 
@@ -87,7 +88,7 @@ def test_a_job_that_is_killed_loses_its_trial_and_another_takes_its_place(launch
     events = events_until(launcher, Died)
     (died,) = [event for event in events if isinstance(event, Died)]
     assert died.trials == (spec(1).id,) and died.killed is None
-    assert "was lost with Slurm job" in died.detail
+    assert f"was lost with {JOB} " in died.detail
     wait_until(lambda: launcher.poll(0.1) is not None and len(launcher.free()) == 2, 60)
 
 
@@ -118,9 +119,7 @@ def test_a_folder_that_is_not_shared_is_said_in_a_line_before_anything_begins(fo
     monkeypatch.setattr(slurm, "write_token", lambda path: bytes(32))
     launcher = SlurmLauncher(workers=1, executor=EXECUTOR)
     launcher.start(trial_functions.by_name)
-    with pytest.raises(
-        MachineError, match=r"^Slurm job \d+ could not begin: \S+ does not share the driver's folder \S+ "
-    ):
+    with pytest.raises(MachineError, match=rf"^{JOB} \d+ could not begin: \S+ does not share the driver's folder \S+ "):
         launcher.call(trial_functions.add, 1, 2)
     launcher.stop(now=True)
     assert list(folder.iterdir()) == []
@@ -248,3 +247,20 @@ def test_a_driver_job_that_is_told_pauses_goes_back_into_the_queue_and_goes_on(f
     wait_until(lambda: "JobState=COMPLETED" in subprocess.check_output(show, text=True), 280)
     trials = load_trials("queued")
     assert not trials.duplicated(["point", "seed"]).any() and set(trials["state"]) <= {"COMPLETE", "INFEASIBLE"}
+
+
+@pytest.mark.skipif(EXECUTOR != "slurm", reason="needs a Slurm that runs here: HPSEARCH_SLURM=1")
+def test_a_job_that_is_cancelled_pauses_what_its_own_workers_train(folder):
+    """Slurm tells every process of the job to end, workers too."""
+    shutil.copy(Path(__file__).parents[2] / ".deploy" / "slurm.sh", folder)
+    words = ["+study=lr_sweep", "tracker=none", "study.name=cancelled", "trainer.epochs=400", "launcher.fuse=off"]
+    said = subprocess.check_output(
+        ["sbatch", "--mem=0", "--output=driver.log", "slurm.sh", *words, "launcher.workers=2"],
+        **{"env": os.environ | {"PYTHON": sys.executable}, "text": True},
+    )
+    begun = Path("studies/cancelled/events")
+    wait_until(lambda: sum(file.stat().st_size > 5000 for file in begun.glob("[0-9]*.jsonl")) == 2, 120)
+    subprocess.run(["scancel", said.split()[-1]], check=True)
+    wait_until(lambda: not subprocess.check_output(["squeue", "--noheader"]), 60)
+    assert "interrupted: running trials pause" in Path("driver.log").read_text()
+    assert not any(b'"state":"WAITING"' in file.read_bytes() for file in begun.iterdir())

@@ -154,7 +154,8 @@ class SlurmLauncher(SlotLauncher):
 
     def _submitted(self) -> Job:
         number = len(self._every)
-        name = f"Slurm job {self._submitter.submit(replace(self._call, job=number))}"
+        kind = "Slurm job" if self._executor == "slurm" else "local job"
+        name = f"{kind} {self._submitter.submit(replace(self._call, job=number))}"
         job = self._every[number] = Job(number, name, self._how_it_ended)
         return job
 

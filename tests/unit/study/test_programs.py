@@ -32,6 +32,12 @@ def test_a_sweep_is_an_argument_and_any_other_word_is_ours(tmp_path, monkeypatch
     assert composition.config["trainer"]["command"] == ["sh", "my train.py", "--n", "05", "-m", 6]
 
 
+def test_the_space_may_be_named_in_full(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    words = run_words(["space.args.lr=tag(log, interval(1e-4, 1))", "launcher.workers=2"], ["sh", "-c", "true"], 3)
+    assert compose(words).space.keys() == {"args.lr"}
+
+
 def test_how_much_and_where_to_run_makes_no_other_study():
     names = [run_words([LR, *more], ["sh", "-c", "true"], n)[-1] for more, n in (([], 3), (["launcher.workers=2"], 9))]
     assert names[0] == names[1] and names[0].startswith("study.name=sh__lr-")
