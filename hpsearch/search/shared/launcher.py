@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from typing import Any
 
 from hpsearch.base.types import Decision, Execute, Given, TrialId, TrialResult, TrialSpec, TrialState
@@ -71,6 +72,7 @@ class SharedLauncher:
         self._leading, self._own, self._fetch, self._line, self._check = leading, own, fetch, line, check
         self._lease_sec = lease_sec
         self._drivers: dict[int, _Driver] = {}
+        self._places: dict[int, tuple[int, int]] = {}
         self._claims: dict[TrialId, _Claim] = {}
         self._read: list[int] = []
         self._events: list[LauncherEvent] = []
@@ -95,6 +97,7 @@ class SharedLauncher:
     def _find_claims(self) -> None:
         for stem, lease, attempt, place in self._leading.run(self._held):
             self._claims[trial_of(stem)] = _Claim(lease, self._slot(lease, place), attempt)
+        self._taken = {claim.slot for claim in self._claims.values()}
 
     @property
     def slots(self) -> int:
@@ -139,14 +142,14 @@ class SharedLauncher:
 
     def free(self) -> tuple[int, ...]:
         """Return the slots that can take a trial: the first one of every driver, then the second ones."""
-        taken = {claim.slot for claim in self._claims.values()}
         staying = [driver for driver in self._drivers.values() if not driver.leaves]
         places = [(place, slot) for driver in staying for place, slot in enumerate(driver.slots)]
-        return tuple(slot for _, slot in sorted(places) if slot not in taken)
+        return tuple(slot for _, slot in sorted(places) if slot not in self._taken)
 
     def machine(self, slot: int) -> str:
         """Return the machine of the driver that has a slot."""
-        return next((each.holder for each in self._drivers.values() if slot in each.slots), "").rpartition(" ")[2]
+        lease, _ = self._places.get(slot, (None, 0))
+        return "" if lease is None else self._drivers[lease].holder.rpartition(" ")[2]
 
     def submit(self, slot: int, specs: tuple[TrialSpec, ...]) -> None:
         """Hand a trial out, with the next `poll`: by then it is on record.
@@ -158,15 +161,16 @@ class SharedLauncher:
         Raises:
             RuntimeError: the slot is not free.
         """
-        if any(claim.slot == slot for claim in self._claims.values()):
+        if slot in self._taken:
             raise RuntimeError(f"slot {slot} is not free")
         (spec,) = specs
-        lease, driver = next((lease, each) for lease, each in self._drivers.items() if slot in each.slots)
+        lease, place = self._places[slot]
         self._claims[spec.id] = _Claim(lease, slot, spec.attempt)
+        self._taken.add(slot)
         self._leading.later(
             "insert into hpsearch.claims select %s, %s, id, %s, %s, %s from hpsearch.leases where id = %s "
             "on conflict do nothing",
-            *(self._leading.study, spec.id.stem, spec.attempt, driver.slots.index(slot), spec_text(spec), lease),
+            *(self._leading.study, spec.id.stem, spec.attempt, place, spec_text(spec), lease),
         )
 
     def decide(self, trial: TrialId, decision: Decision | Given) -> None:
@@ -223,6 +227,7 @@ class SharedLauncher:
     def _drop(self, trial: TrialId) -> None:
         """Take a trial back that trains no more, in the transaction in which that is recorded."""
         claim = self._claims.pop(trial)
+        self._taken.discard(claim.slot)
         self._leading.later(
             "delete from hpsearch.claims where study = %s and trial = %s and lease = %s and attempt = %s",
             *(self._leading.study, trial.stem, claim.lease, claim.attempt),
@@ -252,7 +257,8 @@ class SharedLauncher:
             if driver is None and versions != own:  # it refuses to take part once it sees who leads
                 driver = self._drivers[lease] = _Driver(holder, [], Watched(self._lease_sec), leaves=True)
             elif driver is None:
-                driver = self._drivers[lease] = _Driver(holder, self._new_slots(slots), Watched(self._lease_sec))
+                driver = self._drivers[lease] = _Driver(holder, [], Watched(self._lease_sec))
+                self._give_places(lease, slots)
                 if lease != self._leading.lease:
                     self._line(f"{holder} trains with this one: {slots} at once")
             driver.leaves = slots == 0 or versions != own
@@ -264,19 +270,23 @@ class SharedLauncher:
 
     def _slot(self, lease: int, place: int) -> int:
         """Return the number of a slot of a driver; one that leaves has given up the places that it still uses."""
-        slots = self._drivers[lease].slots
-        slots += self._new_slots(max(0, place + 1 - len(slots)))
-        return slots[place]
+        self._give_places(lease, place + 1)
+        return self._drivers[lease].slots[place]
 
-    def _new_slots(self, count: int) -> list[int]:
-        """Return numbers for slots, those that no driver has."""
-        taken = {slot for driver in self._drivers.values() for slot in driver.slots}
-        return [slot for slot in range(len(taken) + count) if slot not in taken][:count]
+    def _give_places(self, lease: int, count: int) -> None:
+        """Give a driver so many slots, by numbers that no other has."""
+        slots = self._drivers[lease].slots
+        numbers = (number for number in range(len(self._places) + count) if number not in self._places)
+        for number in list(islice(numbers, max(0, count - len(slots)))):
+            self._places[number] = (lease, len(slots))
+            slots.append(number)
 
     def _lose(self, lease: int) -> None:
         driver = self._drivers.pop(lease)
         if not driver.slots:
             return
+        for slot in driver.slots:
+            del self._places[slot]
         lost = [trial for trial, claim in self._claims.items() if claim.lease == lease]
         given = f"; {len(lost)} of its trials {'is' if len(lost) == 1 else 'are'} given to others" if lost else ""
         self._line(f"{driver.holder} is gone{given}")
