@@ -3,6 +3,8 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from hpsearch.base.errors import ConfigError, StorageError
@@ -178,7 +180,7 @@ class Leading:
         """Execute everything that is due, together or not at all."""
         if self._due:
             due = list(self._due)
-            self.run(lambda cursor: [cursor.execute(statement, values) for statement, values in due])
+            self.run(lambda cursor: _execute(cursor, due))
             del self._due[: len(due)]
 
     def run(self, work: Callable[[Cursor], Any], snapshot: bool = False) -> Any:
@@ -219,6 +221,12 @@ class Leading:
                 (told is not None, told or "", self.team, self.term),
             )
         )
+
+
+def _execute(cursor: Cursor, due: Sequence[tuple[str, tuple[Any, ...]]]) -> None:
+    """Execute statements in order; no answer is waited for among those that are alike."""
+    for statement, same in groupby(due, key=itemgetter(0)):
+        cursor.executemany(statement, [values for _, values in same])
 
 
 def stage_text(cursor: Cursor, study: str) -> str:

@@ -23,7 +23,8 @@ from hpsearch.search.shared.wire import KILL, Told, event_texts, later, spec_fro
 
 DRIVERS = "drivers"
 """Where drivers train, each under the number of its lease, in a study's folder."""
-POLL_SEC = 0.02
+POLL_SEC, MOST_SEC = 0.02, 0.25
+"""How often a driver looks for what it is told: at first, and where nothing has happened for a while."""
 SETTLE_SEC = 10.0
 """How long a driver that leaves waits until it is heard that it gave its trials back."""
 ANSWER_SEC = 0.1
@@ -94,6 +95,7 @@ class Member:
         self._obeyed = self._sent = self.trained = 0
         self._leaves, self._stops = threading.Event(), threading.Event()
         self.error: HpsearchError | None = None
+        self._wait_sec = POLL_SEC
         self._thread = start_thread(self._run, name="member")
 
     def _remove_left(self, database: Database, folder: Path) -> None:
@@ -163,18 +165,21 @@ class Member:
 
     def _step(self) -> int:
         """Take what is new, obey, and tell what happened; return how many trials are handed out to this driver."""
+        self._wait_sec = min(1.5 * self._wait_sec, MOST_SEC)
         self._answer()
         claims, told = self._database.run(self._read)
         self._end_revoked({claim.attempt for claim in claims})
         for claim in claims:
             if claim.attempt not in self._taken:
+                self._wait_sec = POLL_SEC
                 self._take(claim)
         for number, trial, what in told:
             self._obeyed = number
             self._obey(trial, what)
         if self._leaves.is_set():
             self._ask_to_leave()
-        for event in self._launcher.poll(POLL_SEC):
+        for event in self._launcher.poll(self._wait_sec):
+            self._wait_sec = POLL_SEC
             self._note(event)
         if self._outbox:
             self._database.run(self._tell)
@@ -303,16 +308,15 @@ class Member:
 
     def _tell(self, cursor: Cursor) -> None:
         """Send what is in the outbox; of an attempt that is another driver's nothing."""
-        for place, (attempt, text) in enumerate(self._outbox):
-            if self._has(cursor, attempt):
-                cursor.execute(
-                    "insert into hpsearch.messages (study, trial, lease, attempt, number, content) "
-                    "values (%s, %s, %s, %s, %s, %s) on conflict do nothing",
-                    (
-                        *(attempt.study, attempt.trial.stem, self._lease.id, attempt.number),
-                        *(self._sent + place, text),
-                    ),
-                )
+        cursor.executemany(
+            "insert into hpsearch.messages (study, trial, lease, attempt, number, content) "
+            "select study, trial, lease, attempt, %s, %s from hpsearch.claims "
+            "where study = %s and trial = %s and attempt = %s and lease = %s for share on conflict do nothing",
+            [
+                (self._sent + place, text, attempt.study, attempt.trial.stem, attempt.number, self._lease.id)
+                for place, (attempt, text) in enumerate(self._outbox)
+            ],
+        )
 
 
 def _given_back() -> TrialResult:

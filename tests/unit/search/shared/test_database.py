@@ -230,5 +230,6 @@ def test_nothing_is_prepared_on_a_connection_that_a_pooler_may_hand_to_others(da
     opened.open()
     for _ in range(10):
         opened.run(lambda cursor: cursor.execute("select %s::int", (1,)))
+        opened.run(lambda cursor: cursor.executemany("select %s::int", [(1,), (2,)]))
     assert opened.run(lambda cursor: cursor.execute("select count(*) from pg_prepared_statements").fetchone()) == (0,)
     opened.close()
