@@ -74,6 +74,11 @@ SHORT = {
         [r'"trials": 16, "states": {"COMPLETE": 16}', r'"reports": 1'],
         [pytest.mark.postgres, pytest.mark.long, pytest.mark.skipif(bool(missing()), reason=missing())],
     ),
+    "bench_postgres_cost": (
+        ["--workers", "20", "--every", "1", "--seconds", "1"],
+        [r'"workers": 20, "reports_per_sec": \d', r'"wal_bytes_per_report": [1-9]'],
+        [pytest.mark.postgres, pytest.mark.skipif(bool(missing()), reason=missing())],
+    ),
     "bench_sending": (["--pairs", "1", "--points", "1"], [r"\nrows .* sending \d", r"\nclient .* sending \d"], ()),
     "bench_small_spaces": (
         ["--seeds", "1", "--points", "12", "--only", "tpe"],

@@ -90,8 +90,6 @@ class SharedLauncher:
         """
         self._leading.commit()
         self._leading, self._fetch = leading, fetch
-        self._claims.clear()
-        self._read.clear()
         self._find_claims()
 
     def _find_claims(self) -> None:

@@ -152,3 +152,15 @@ def test_a_lease_knows_how_far_the_clock_of_this_machine_is_off(opened, monkeypa
     lease = Lease(opened().url, "s", 1, 2.0, 60.0)
     lease.close(opened().run)
     assert lease.ahead == pytest.approx(-3600.0, abs=5.0)
+
+
+def test_a_clock_that_is_set_while_a_driver_works_is_noticed(opened, monkeypatch):
+    monkeypatch.setattr("hpsearch.search.shared.leases.time_of_day", time.time)
+    opened()
+    lease = Lease(opened().url, "s", 1, 0.2, 60.0)
+    monkeypatch.setattr("hpsearch.search.shared.leases.time_of_day", lambda: time.time() + 3600.0)
+    until = time.monotonic() + 30.0
+    while lease.ahead > -1800.0 and time.monotonic() < until:
+        time.sleep(0.02)
+    lease.close(opened().run)
+    assert lease.ahead == pytest.approx(-3600.0, abs=5.0)
