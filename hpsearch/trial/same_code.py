@@ -7,10 +7,15 @@ from hpsearch.base.errors import ConfigError
 from hpsearch.config.code import FILE, CodeReader
 
 
+_imported: set[tuple[str, tuple[str, ...]]] = set()
+"""Digests of code that this process has looked at, and imported: edits do not change what it has in memory."""
+
+
 def check_code(digest: str, targets: Sequence[str]) -> None:
     """Refuse to train by other code than the driver knows: that of another machine, or edited since the command began.
 
-    What is defined in a script or a notebook is not looked at: it comes with the trial.
+    Code that a process imports is looked at once; a program is read anew for each trial. What is defined in a script
+    or a notebook is not looked at: it comes with the trial.
 
     Args:
         digest: of the code as the driver has it; empty where there is none.
@@ -21,9 +26,13 @@ def check_code(digest: str, targets: Sequence[str]) -> None:
     """
     if not digest or any(target.startswith(f"{LOCAL_MODULE}.") for target in targets):
         return
+    is_program = any(target.startswith(FILE) for target in targets)
+    if not is_program and (digest, tuple(targets)) in _imported:
+        return
     if CodeReader().at(targets).digest != digest:
         named = ", ".join(target.removeprefix(FILE) for target in targets)
         raise ConfigError(
             f"the code where a trial was to be trained is not that with which the command began ({named}): install the "
             "same on every machine; where it was edited here, run the command again"
         )
+    _imported.add((digest, tuple(targets)))
