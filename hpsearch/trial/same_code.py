@@ -6,7 +6,6 @@ from hpsearch.base.commands import LOCAL_MODULE
 from hpsearch.base.errors import ConfigError
 from hpsearch.config.code import FILE, CodeReader
 
-
 _imported: set[tuple[str, tuple[str, ...]]] = set()
 """Digests of code that this process has looked at, and imported: edits do not change what it has in memory."""
 
