@@ -4,6 +4,7 @@ import _thread
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,6 +19,8 @@ RAISE, RETURN = "raise", "return"
 """What a call does that was asked to stop, when everything is saved: KeyboardInterrupt, or its outcome."""
 _TIMES, _AGAIN_SEC = 5, 1.0
 """How often a trial of this process is interrupted that goes on: one may catch it, or sleep in a ``finally``."""
+_ECHO_SEC = 1.0
+"""Whoever ends a job, a service or a session may tell a command twice, the second time by way of its shell."""
 _HEARD = "interrupted: stops at the end of the running epoch; once more to stop at once"
 
 
@@ -48,6 +51,7 @@ class Interrupts:
     within_sec: Callable[[], float] | None = None
     _over: threading.Event = field(default_factory=threading.Event)
     _is_overdue: bool = False
+    _first: float = 0.0
     _outer: Callable[[], bool] = current.process.interrupted
 
     def __call__(self, number: int, _frame: object) -> None:
@@ -59,6 +63,9 @@ class Interrupts:
         if self._is_overdue:
             self._is_overdue = False
             raise Overdue
+        if self.count and number != signal.SIGINT and time.monotonic() - self._first < _ECHO_SEC:
+            return
+        self._first = self._first or time.monotonic()
         self.count += 1
         note_interrupt()
         if self.count > 1:

@@ -59,11 +59,12 @@ def signal_job(launcher, job: int, number: signal.Signals) -> None:
         os.kill(int(child), number)
 
 
-def test_a_job_with_notice_lets_its_trial_go_and_another_takes_its_place(launcher):
+@pytest.mark.parametrize("number", [signal.SIGUSR2, signal.SIGTERM])
+def test_a_job_with_notice_lets_its_trial_go_and_another_takes_its_place(launcher, number):
     submit(launcher, 1, **LONG)
     events_until(launcher, Reported)
     (slot,) = [slot.index for slot in launcher._slots if slot.tasks]
-    signal_job(launcher, slurm._job(launcher._slots[slot]).number, signal.SIGUSR2)
+    signal_job(launcher, slurm._job(launcher._slots[slot]).number, number)
     (ended,) = [event for event in events_until(launcher, Ended) if isinstance(event, Ended)]
     assert (ended.result.state, ended.result.reason) == (TrialState.WAITING, "its job ends")
     wait_until(lambda: launcher.poll(0.1) is not None and len(launcher._every) == 3 and len(launcher.free()) == 2, 60)

@@ -22,6 +22,21 @@ def test_the_second_interrupt_raises_and_handlers_are_restored():
     assert signal.getsignal(signal.SIGINT) is before
 
 
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGUSR1"])
+def test_what_is_sent_twice_at_once_is_one_request_and_a_later_one_another(name, monkeypatch):
+    number, now = getattr(signal, name), [100.0]
+    monkeypatch.setattr("hpsearch.search.interrupts.time.monotonic", lambda: now[0])
+    with interrupts() as asked:
+        for _ in range(3):
+            os.kill(os.getpid(), number)
+        assert asked.count == 1
+        now[0] += 1.5
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), number)
+            time.sleep(0)
+        assert asked.count == 2
+
+
 def test_the_first_interrupt_is_heard_at_once_and_not_said_by_the_handler_itself():
     heard = queue.SimpleQueue()
     with interrupts(lambda text: heard.put((text, threading.get_ident()))):
