@@ -176,7 +176,8 @@ def test_a_machine_that_vanishes_costs_its_trials_an_attempt_and_one_that_joins_
     study = ("+study=lr_sweep", "trainer.epochs=100", "launcher.fuse=off")
     command = cluster.start(*study, *cluster.there[:2], "launcher.workers=4", "study.name=there")
     *_, lost = cluster.trains
-    wait_until(lambda: lost.name in cluster.driver.run("sh", "-c", "cat studies/there/events/* || true"), look_sec=0.5)
+    began = f'"node":"{lost.name}"'
+    wait_until(lambda: began in cluster.driver.run("sh", "-c", "cat studies/there/events/* || true"), look_sec=0.5)
     lost.vanish()
     cluster.join("later")
     text, _ = command.communicate(timeout=RUN_SEC)

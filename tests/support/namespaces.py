@@ -180,7 +180,9 @@ def _held(apart: Sequence[str], setup: str) -> "subprocess.Popen[str]":
 
 def _end(holder: "subprocess.Popen[str]") -> None:
     holder.kill()
-    holder.communicate()
+    holder.wait()
+    assert holder.stdout is not None
+    holder.stdout.close()
 
 
 def _first_of(holder: "subprocess.Popen[str]") -> int:

@@ -94,6 +94,24 @@ def wait_in_memory(specs):
     return tuple(TrialResult(TrialState.PAUSED, held=True) for _ in specs)
 
 
+_left_open = {}
+
+
+def waits_with_an_open_file(specs):
+    """Writes a line into a file of its folder, waits in memory with that open, and writes another one into it."""
+    (spec,) = specs
+    file = _left_open.pop(spec.folder, None) or Path(spec.folder, "lines").open("a")  # noqa: SIM115
+    yield (Started(None, {"pid": os.getpid()}, time.time()),)
+    file.write(f"attempt {spec.attempt}\n")
+    file.flush()
+    yield (Report(spec.attempt, spec.attempt, {"loss": 1.0}),)
+    if spec.attempt == 1:
+        _left_open[spec.folder] = file
+        return (TrialResult(TrialState.PAUSED, held=True),)
+    file.close()
+    return (TrialResult(TrialState.COMPLETE),)
+
+
 def take_a_library_away(specs):
     sys.modules["uuid"] = None
 

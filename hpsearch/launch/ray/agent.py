@@ -177,15 +177,24 @@ class Agent:
         return self._seen[token]
 
     def _moved(self, process: _Process, payload: bytes) -> tuple[bytes, set[str]]:
-        """Return a batch whose trials work in folders of this node, and the driver's folders, which they go on from."""
+        """Return a batch whose trials work in folders of this node, and the driver's folders, which they go on from.
+
+        Those of a trial that has waited in this worker are as it left them, and it may have files there open.
+        """
         trials, content = pickle.loads(payload)
         specs, parked = pickle.loads(content)
         moved = tuple(replace(spec, folder=str(sent.copy_of(spec.folder, self._files))) for spec in specs)
+        needed = set()
         for spec, there in zip(specs, moved, strict=True):
+            known = process.folders.get(spec.id)
+            if known is not None and known.attempt + 1 == spec.attempt:
+                known.attempt = spec.attempt
+                continue
             Path(there.folder).mkdir(parents=True, exist_ok=True)
-            process.folders[spec.id] = folder = Folder(Path(there.folder), spec.folder)
+            process.folders[spec.id] = folder = Folder(Path(there.folder), spec.folder, spec.attempt)
             folder.clear()  # what another attempt left here
-        return pickle.dumps((trials, pickle.dumps((moved, parked)))), {spec.folder for spec in specs}
+            needed.add(spec.folder)
+        return pickle.dumps((trials, pickle.dumps((moved, parked)))), needed
 
     def put(self, piece: Piece) -> None:
         """Take a piece of a file of the driver's."""

@@ -25,10 +25,11 @@ class Folder:
     Args:
         path: where it is.
         name: what the driver calls it.
+        attempt: of the trial, whose files they are.
     """
 
-    def __init__(self, path: Path, name: str) -> None:
-        self.path, self.name = path, name
+    def __init__(self, path: Path, name: str, attempt: int = 1) -> None:
+        self.path, self.name, self.attempt = path, name, attempt
         self._known: dict[str, tuple[int, int, int]] = {}
 
     def news(self) -> Iterator[Piece]:
