@@ -4,8 +4,9 @@ import pytest
 
 from hpsearch.base.commands import LOCAL_MODULE
 from hpsearch.base.errors import ConfigError
+from hpsearch.base.types import TrialId, TrialSpec
 from hpsearch.config.code import FILE, CodeReader
-from hpsearch.trial import same_code
+from hpsearch.trial import build, generator, same_code
 from hpsearch.trial.same_code import check_code
 
 TARGETS = ("own_net.Net",)
@@ -56,3 +57,12 @@ def test_where_no_code_is_known_or_it_comes_with_the_trial_nothing_is_said():
     check_code("", ())
     check_code("", TARGETS)
     check_code("another", (f"{LOCAL_MODULE}.train",))
+
+
+@pytest.mark.parametrize("runner", [build, generator])
+def test_nothing_is_built_or_trained_by_other_code(runner):
+    spec = TrialSpec("s", TrialId(0, 0), {}, {}, (), "key", "", code="another", targets=TARGETS)
+    with pytest.raises(ConfigError, match="not that with which the command began"):
+        next(runner.execute((spec,)))
+    with pytest.raises(ConfigError, match="not that with which the command began"):
+        runner.preflight({"trainer": {"_target_": "own_net.train"}}, None, "another", TARGETS)
