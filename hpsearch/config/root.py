@@ -38,6 +38,11 @@ def check_root(raw: Mapping[str, Any], texts: Iterable[str]) -> None:
         if is_table and not isinstance(value, Mapping):
             raise ConfigError(f"{key} = {shown_text(value)}: must be a table (from {source})")
 
+    if (cluster := raw.get("cluster")) is not None:  # Hydra takes a word of a group that it does not find for a value
+        raise ConfigError(
+            f"cluster = {shown_text(cluster)}: no such option; it is a file cluster/NAME.yaml in a folder of "
+            "--config-dir, which begins with `# @package _global_`"
+        )
     if not isinstance(space := raw.get("space") or {}, Mapping):
         raise ConfigError(
             f"space = {shown_text(space)}: must be a table, KEY: EXPRESSION (from a file of the configuration)"

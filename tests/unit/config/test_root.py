@@ -85,3 +85,12 @@ def test_what_is_nested_too_deeply_is_refused_by_words_and_in_files(levels, tmp_
 def test_what_is_nested_less_is_composed():
     nested = "[" * (DEEPEST - 2) + "]" * (DEEPEST - 2)
     assert repr(compose(["trainer=own", "trainer._target_=a.f", f"args.x={nested}"]).config["args"]["x"]) == nested
+
+
+@pytest.mark.parametrize("word", ["+cluster=slurm", "+cluster=[slurm,ray]", "++cluster.workers=3"])
+def test_where_a_team_trains_is_a_file_and_never_a_value(word):
+    """Without its folder the study would run on this machine, and nobody would be told."""
+    with pytest.raises(
+        ConfigError, match=r"^cluster = .*: no such option; it is a file cluster/NAME\.yaml in a folder"
+    ):
+        compose(["+study=lr_sweep", word])
