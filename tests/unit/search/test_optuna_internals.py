@@ -1,5 +1,7 @@
 """What is reached for inside Optuna: each of these fails where a later Optuna is different."""
 
+from itertools import permutations
+
 import numpy as np
 import optuna
 import pytest
@@ -133,13 +135,15 @@ def test_pruners_keep_their_options_by_name():
 def test_the_list_of_all_trials_is_kept_and_is_that_of_optuna(tmp_path):
     store = JournalStore().open(tmp_path)
     studies = [optuna.create_study(storage=store.storage, study_name=name) for name in ("one", "two")]
-    rng, before, seen = np.random.default_rng(2), {each: [] for each in studies}, []
+    rng, before, seen, running = np.random.default_rng(2), {each: [] for each in studies}, [], []
     for step in range(120):
         study = studies[step % 2]
-        trial = study.ask({"lr": FloatDistribution(0, 1)})
-        trial.report(0.5, 1)
-        if rng.random() < 0.5:
-            study.tell(trial, 0.1)
+        running.append((study, study.ask({"lr": FloatDistribution(0, 1)})))
+        for place in sorted({int(rng.integers(len(running))) for _ in range(3)}, reverse=True):
+            running[place][1].report(0.5, step)
+            if rng.random() < 0.4:
+                study, trial = running.pop(place)
+                study.tell(trial, 0.1)
         if rng.random() < 0.5:
             for each in studies:
                 kept = store.storage.get_all_trials(each._study_id, deepcopy=False)
@@ -147,11 +151,12 @@ def test_the_list_of_all_trials_is_kept_and_is_that_of_optuna(tmp_path):
                 assert len(kept) == len(known)
                 assert all(mine is theirs for mine, theirs in zip(kept, known, strict=True))
                 before[each].append(store.storage.get_all_trials(each._study_id, deepcopy=False))
-                for earlier in before[each]:
-                    for one, other in ((earlier, before[each][-1]), (before[each][-1], earlier)):
-                        seen.append(changed(one, other))
-                        assert seen[-1] == changed(list(one), list(other))
+                for pair in permutations([*before[each][:5], before[each][-1]], 2):
+                    seen.append(changed(*pair))
+                    assert seen[-1] == changed(*map(list, pair))
                 kept.clear()  # it is the caller's
+            one, other = (before[each][-1] for each in studies)
+            assert changed(one, other) == changed(list(one), list(other))
     assert {0, 1, 2, 3} <= set(map(len, seen))
     with pytest.raises(KeyError):
         store.storage.get_all_trials(99, deepcopy=False)

@@ -170,8 +170,9 @@ def test_what_is_left_out_is_more_than_half_of_the_kernels(name, monkeypatch):
 
 
 def test_kernels_at_the_very_ends_are_within_the_range(monkeypatch):
-    space = {"lr": FloatDistribution(3e-5, 0.7, log=True), "depth": IntDistribution(3, 9)}
-    ends = {"lr": np.resize([3e-5, 0.7, 1e-3], 600), "depth": np.resize([3, 9], 600)}
+    low = 0.00034390792738969424  # whose logarithm is another one by NumPy than by math
+    space = {"lr": FloatDistribution(low, 0.7, log=True), "depth": IntDistribution(3, 9)}
+    ends = {"lr": np.resize([low, 0.7, 1e-3], 600), "depth": np.resize([3, 9], 600)}
     options = _ParzenEstimatorParameters(1.0, True, False, default_weights, True)
     many = _ParzenEstimator(ends, space, options)
     monkeypatch.setattr(optuna_tpe, "_optuna_log_pdf", None)
