@@ -1,4 +1,4 @@
-"""Optuna's dashboard over a study, beside the driver that runs it: it reads the journal, and nothing here writes."""
+"""Optuna's dashboard over a study, beside the drivers that run it: it reads the journal, and nothing here writes."""
 
 import threading
 from collections.abc import Callable, Iterable
@@ -130,10 +130,16 @@ def serve_dashboard(storage: BaseStorage, port: int, name: str) -> int:
         The exit code.
     """
     with dashboard(storage, port) as server:
-        say(f"Optuna's dashboard of {name}, which reads only: http://{HOST}:{server.server_port}/dashboard")
+        say(f"Optuna's dashboard of {name}, which reads only: http://{HOST}:{server.server_port}/{_page(storage)}")
         say("stop with Ctrl-C")
         try:
             server.serve_forever()
         except KeyboardInterrupt:
             return 0
     return 0
+
+
+def _page(storage: BaseStorage) -> str:
+    """Return the page of the study; of all where none has begun."""
+    names = [each.study_name for each in storage.get_all_studies()]
+    return f"dashboard/studies/{storage.get_study_id_from_name(names[0])}" if names else "dashboard"

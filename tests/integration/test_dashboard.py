@@ -101,13 +101,14 @@ def test_it_is_served_to_this_machine_alone_and_reads_only(driver, tmp_path, mon
     served = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True)
     try:
         line = served.stdout.readline()
-        address = line.split("only: ")[1].strip().removesuffix("/dashboard")
+        page = line.split("only: ")[1].strip()
+        address = page.removesuffix("/dashboard/studies/0")
         assert address.startswith("http://127.0.0.1:") and "mine" in line
         summaries = json.loads(ask(f"{address}/api/studies")[1])["study_summaries"]
         assert [each["study_name"] for each in summaries] == ["s"]
         (trial,) = json.loads(ask(f"{address}/api/studies/0")[1])["trials"]
         assert trial["values"] == [0.25]
-        assert ask(f"{address}/dashboard")[0] == 200
+        assert ask(page)[0] == 200 and page != address
         assert ask(f"{address}/api/studies/0", "DELETE")[0] == 405
         assert ask(f"{address}/api/studies", "POST")[0] == 405
         assert ask(f"{address}/api/studies", host="evil.example:80")[0] == 403
