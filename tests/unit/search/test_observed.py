@@ -131,3 +131,21 @@ def test_what_has_changed_is_another_object():
     study.tell(first, 0.5)
     assert changed(before, study.get_trials(deepcopy=False)) == [0, 1, 2]
     assert np.array_equal(changed([], before), [0, 1])
+
+
+def test_common_is_what_all_that_have_ended_have_in_the_same_range():
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=1))
+    known = Observed(study.direction, lambda trial: trial.params)
+    found = []
+    for space in (
+        SPACE,
+        SPACE,
+        {**SPACE, "depth": IntDistribution(1, 12)},
+        {"lr": SPACE["lr"], "depth": SPACE["depth"]},
+    ):
+        study.tell(study.ask(space), 0.5)
+        study.ask({})  # runs
+        known.look(study.get_trials(deepcopy=False))
+        assert known.common == intersection_search_space(ended(study.get_trials(deepcopy=False)))
+        found.append(list(known.common))
+    assert found == [["depth", "kind", "lr"], ["depth", "kind", "lr"], ["kind", "lr"], ["lr"]]
