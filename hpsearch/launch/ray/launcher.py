@@ -101,6 +101,7 @@ class RayLauncher(SlotLauncher):
         self._gateway: Gateway | None = None
         self._idle_since: dict[int, float] = {}
         self._asleep: set[int] = set()
+        self._spare_since = clock()
         self._rehearsals: dict[bytes, Callable[[Any], str]] = {}
         self._rehearsing: dict[int, tuple[str, bytes]] = {}
         self._shown: dict[str, set[bytes]] = {}
@@ -260,27 +261,30 @@ class RayLauncher(SlotLauncher):
                 self._handle(*self._inbox.get(timeout=_LOOK_SEC))
 
     def _let_go(self) -> None:
-        """Let slots sleep that had nothing to do for a while, while another one is free."""
+        """Let slots sleep that had nothing to do for a while, as long as another one was free all the while."""
         now = self._clock()
         for slot in () if self.lockstep else self._slots:
             if slot.tasks or slot.held or slot.parked:
                 self._idle_since.pop(slot.index, None)
             elif slot.index not in self._asleep:
-                since = self._idle_since.setdefault(slot.index, now)
-                if now - since > self._idle_sec and self._is_another_free(slot):
-                    self._sleep(slot)
-
-    def _is_another_free(self, slot: Slot) -> bool:
-        return any(each is not slot and not each.tasks and self._is_up(each) for each in self._slots)
+                self._idle_since.setdefault(slot.index, now)
+        spare = {index for index in self._idle_since if self._is_up(self._slots[index])}
+        if not spare:
+            self._spare_since = now
+        if now - self._spare_since > self._idle_sec:
+            for index, since in list(self._idle_since.items()):
+                if now - since > self._idle_sec and spare - {index}:
+                    spare.discard(index)
+                    self._sleep(self._slots[index])
 
     def _sleep(self, slot: Slot) -> None:
         self._asleep.add(slot.index)
+        del self._idle_since[slot.index]
         slot.ready = False
         self._running().release(slot.index)
 
     def _wake(self) -> None:
         for index in sorted(self._asleep):
-            self._idle_since.pop(index, None)
             self._slots[index].replace_shared()
         self._asleep.clear()
 

@@ -72,6 +72,7 @@ class _Gateway:
 
         nodes = ray.nodes()
         self._wanted = wanted if has_gpus(nodes) else replace(wanted, gpus=0)
+        self._agent = _agent(self._wanted)
         self.tell(OPENED, workers or room(nodes, self._wanted), _described(nodes))
 
     def tell(self, *news: Any) -> None:
@@ -87,9 +88,12 @@ class _Gateway:
                     if place := self._places.pop(slot, None):
                         start_thread(place.close, name="release")
                     continue
-                if slot not in self._places or self._places[slot].lost:
-                    self._places[slot] = _Place(slot, self._wanted, self.tell)
-                self._places[slot].give(order)
+                if order[0] == "spawn" and (slot not in self._places or self._places[slot].lost):
+                    self._places[slot] = _Place(slot, self._agent.remote(self._wanted), self.tell)
+                if slot in self._places:
+                    self._places[slot].give(order)
+                elif order[0] == "kill":
+                    self.tell(SAID, slot, order[1], GONE, b"its node was given back")
             return True
         return False
 
@@ -109,13 +113,13 @@ class _Place:
         lost: whether it is gone.
     """
 
-    def __init__(self, slot: int, wanted: Wanted, tell: Callable[..., None]) -> None:
+    def __init__(self, slot: int, actor: Any, tell: Callable[..., None]) -> None:
         self.lost = False
         self._slot, self._tell = slot, tell
         self._orders: queue.SimpleQueue[Order | None] = queue.SimpleQueue()
         self._workers: set[int] = set()
         self._lock = threading.Lock()
-        self._actor = _actor(wanted)
+        self._actor = actor
         self._up, self._node = threading.Event(), ""
         start_thread(self._give, name=f"orders of {slot}")
         start_thread(self._listen, name=f"news of {slot}")
@@ -127,8 +131,11 @@ class _Place:
                 self._workers.add(order[1])
             if self.lost:
                 self._all_gone("its node is lost")
-            else:
-                self._orders.put(order)
+                return
+            self._orders.put(order)
+            if order[0] == "kill" and not self._up.is_set():  # nobody waits for an actor that may come never
+                self._workers.discard(order[1])
+                self._tell(SAID, self._slot, order[1], GONE, b"it has no node")
 
     def close(self) -> None:
         """End the actor."""
@@ -213,13 +220,13 @@ def _cannot_begin(text: str) -> str:
     return f"{where} cannot run workers: {last}; install the same hpsearch, torch and Python there"
 
 
-def _actor(wanted: Wanted) -> Any:
+def _agent(wanted: Wanted) -> Any:
+    """Return what makes an actor; Ray sends its class to the nodes once for each of these."""
     import ray
 
     options = {"num_cpus": wanted.cpus, "max_restarts": 0, "max_task_retries": 0}
     groups = {"orders": 1, "news": 1, "close": 1}
-    made = ray.remote(num_gpus=wanted.gpus or 0, concurrency_groups=groups, **options)(Agent)
-    return made.remote(wanted)
+    return ray.remote(num_gpus=wanted.gpus or 0, concurrency_groups=groups, **options)(Agent)
 
 
 def _described(nodes: list[Any]) -> str:
