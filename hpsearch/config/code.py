@@ -262,13 +262,16 @@ def _spec(name: str) -> ModuleSpec | None:
         spec = find_spec(top)
     except (ImportError, ValueError):
         spec = PathFinder.find_spec(top)
+    name, places = top, None if spec is None else spec.submodule_search_locations
     for part in inner:
-        if spec is None or spec.submodule_search_locations is None:
+        if places is None:
             return None
+        name, folders = f"{name}.{part}", [Path(place) / part for place in places]
         try:
-            spec = PathFinder.find_spec(f"{spec.name}.{part}", list(spec.submodule_search_locations))
-        except KeyError:  # a folder without `__init__.py` in another one that is not loaded
-            return None
+            spec = PathFinder.find_spec(name, list(places))
+            places = None if spec is None else spec.submodule_search_locations
+        except KeyError:  # a folder without `__init__.py` in another one that is not loaded: what it holds is found
+            spec, places = None, [str(folder) for folder in folders if folder.is_dir()]
     return spec
 
 

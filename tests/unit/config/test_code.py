@@ -1,6 +1,7 @@
 """Digests of the code that trains a trial: what changes them, what does not, and what belongs to it."""
 
 import functools
+import importlib
 import sys
 import textwrap
 
@@ -258,3 +259,12 @@ def test_a_program_of_the_folder_and_a_module_are_code_and_an_interpreter_is_non
     assert set(program("./run.sh").modules) == {"run.sh"}
     assert set(program("python", "-m", "own.rates").modules) == {"own", "own.rates"}
     assert program(sys.executable, "-c", "pass").modules == {}
+
+
+def test_code_in_folders_without_init_is_known_before_it_is_loaded_and_after(project):
+    write(project, "loose/deep/deeper/train.py", "from loose.deep.rates import RATE\n\ndef train():\n    return RATE")
+    write(project, "loose/deep/rates.py", "RATE = 0.1")
+    before = CodeReader().at(["loose.deep.deeper.train.train"])
+    assert set(before.modules) == {"loose.deep.deeper.train", "loose.deep.rates"}
+    importlib.import_module("loose.deep.deeper.train")
+    assert CodeReader().at(["loose.deep.deeper.train.train"]).digest == before.digest
