@@ -4,7 +4,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -169,7 +169,7 @@ def _working(database: Database, store: PostgresStore, session: StudySession, or
     own = Database(url, wait_sec=store.wait_sec, idle_sec=store.lease_sec)
     with closing(own):
         own.open()
-        specs, check = _Specs(session, own), partial(_check_origins, origins)
+        specs, check = _Specs(session, own), partial(_with_origins, origins)
         lease = Lease(url, name, launcher.slots, store.lease_sec, store.wait_sec)
         member = Member(own, name, lease, launcher, specs, session.folder, check=check, arrived=arrived)
         succession = Succession(database, name, lease, store.lease_sec)
@@ -208,11 +208,11 @@ class _Specs:
         return partial(make_spec, self._composition.of_stage(stage["words"], stage["space"]), folder)
 
 
-def _check_origins(origins: Origins, spec: TrialSpec) -> None:
-    """Refuse a trial of other code, or on other data, than what stands here."""
-    data = origins.data.of(spec.config)
+def _with_origins(origins: Origins, spec: TrialSpec) -> TrialSpec:
+    """Return a trial with the targets of its code here; one of other code, or on other data, is refused."""
+    code, data = origins.code.of(spec.config), origins.data.of(spec.config)
     for what, there, here in (
-        ("code", spec.code, origins.code.of(spec.config).digest),
+        ("code", spec.code, code.digest),
         ("data", spec.files, data.of_files.digest),
         ("data", spec.data if data.samples else "", data.digest),
     ):
@@ -221,6 +221,7 @@ def _check_origins(origins: Origins, spec: TrialSpec) -> None:
                 f"trial {spec.study}/{spec.id} is to be trained with other {what} ({there}) than what stands here "
                 f"({here}): give every driver the same {what}"
             )
+    return replace(spec, targets=code.targets)
 
 
 @contextmanager

@@ -60,7 +60,7 @@ class Member:
         launcher: with workers that have started; nobody else uses it until this is stopped.
         specs: of a study, that one or a stage of it: (point, params, seed, fold) -> TrialSpec.
         folder: of the study here.
-        check: refuses a trial that cannot be trained here.
+        check: returns a trial with what is known of it here alone; one that cannot be trained here it refuses.
         arrived: is told of the folder of a trial whose files were brought here.
 
     Attributes:
@@ -76,7 +76,7 @@ class Member:
         launcher: Launcher,
         specs: Callable[[str], MakeSpec],
         folder: Path,
-        check: Callable[[TrialSpec], None] = lambda _: None,
+        check: Callable[[TrialSpec], TrialSpec] = lambda spec: spec,
         arrived: Callable[[Path], None] = lambda _: None,
     ) -> None:
         self._database, self._study, self._lease = database, study, lease
@@ -241,8 +241,7 @@ class Member:
             self._taken.add(attempt)
             self._outbox += [(attempt, told) for told in event_texts(Ended(trial, _given_back())).values()]
         elif slot in self._launcher.free() and trial not in self._running:
-            spec = spec_from(trial.stem, text, self._specs(attempt.study))
-            self._check(spec)
+            spec = self._check(spec_from(trial.stem, text, self._specs(attempt.study)))
             under = f"{TRIALS}/{trial.stem}"
             self._database.run(lambda cursor: trial_files.fetch(cursor, attempt.study, under, self._own))
             self._arrived(self._own / under)

@@ -1,6 +1,7 @@
 """Trials of a stage, as a driver that follows makes them of what the one that leads says."""
 
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -8,9 +9,10 @@ import pytest
 from hpsearch.base.contents import Content, DataState, Place
 from hpsearch.base.errors import ConfigError
 from hpsearch.base.types import TrialId, TrialSpec
+from hpsearch.config.code import CodeReader
 from hpsearch.config.compose import compose
 from hpsearch.study.origins import Origins
-from hpsearch.study.shared import _check_origins, _Specs
+from hpsearch.study.shared import _Specs, _with_origins
 from hpsearch.trial.reading import source_key
 
 
@@ -67,7 +69,19 @@ def test_a_trial_on_other_data_is_refused(there, here, refused):
     config = compose(["+study=lr_sweep"]).trial({}, 0).config
     spec = TrialSpec("s", TrialId(0, 0), config, {}, (), "", "", data=there.digest, files=there.of_files.digest)
     if not refused:
-        _check_origins(origins(config, here), spec)
+        assert _with_origins(origins(config, here), spec) == spec
         return
     with pytest.raises(ConfigError, match=r"is to be trained with other data .* give every driver the same data"):
-        _check_origins(origins(config, here), spec)
+        _with_origins(origins(config, here), spec)
+
+
+def test_a_trial_has_the_targets_of_its_code_where_it_is_trained(tmp_path, monkeypatch):
+    (tmp_path / "my_shared.py").write_text("def train(x):\n    return x\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    config = {"trainer": {"_target_": "my_shared.train"}}
+    code = CodeReader().of(config)
+    made = _with_origins(Origins(), TrialSpec("s", TrialId(0, 0), config, {}, (), "", "", code=code.digest))
+    assert made.targets == code.targets == ("my_shared.train",)
+    other = replace(made, code="another")
+    with pytest.raises(ConfigError, match=r"is to be trained with other code \(another\) than what stands here"):
+        _with_origins(Origins(), other)

@@ -1,12 +1,12 @@
 import math
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pytest
 
 from hpsearch.base.errors import ConfigError
 from hpsearch.base.types import Decision, Given, Query, Report, Started, TrialId, TrialResult, TrialSpec, TrialState
 from hpsearch.launch.base import Died, Ended, Reported
-from hpsearch.search.shared.wire import KILL, event_from, event_texts, spec_from, spec_text, told_from, told_text
+from hpsearch.search.shared.wire import _SENT, KILL, event_from, event_texts, spec_from, spec_text, told_from, told_text
 
 TRIAL = TrialId(7, 1, 2)
 SPEC = TrialSpec("s", TRIAL, {"secret": "hunter2"}, {"x": 0.1}, ("x=0.1",), "key", "/there/trials/7-1-2", attempt=3)
@@ -52,3 +52,9 @@ def test_a_trial_is_made_where_it_is_trained_and_its_configuration_is_not_sent()
 def test_a_trial_that_would_be_another_one_here_is_refused():
     with pytest.raises(ConfigError, match=r"trial s/7/1/2 has another configuration here \(other\)"):
         spec_from(TRIAL.stem, spec_text(SPEC), lambda *point: replace(made(*point), key="other"))
+
+
+def test_whatever_a_worker_needs_is_sent_or_made_by_the_driver_that_trains():
+    here = {"study", "id", "config", "overrides", "folder", "source", "targets"}
+    alone = {"width", "replayed"}  # a trial that is handed out is trained by itself, and anew
+    assert {each.name for each in fields(TrialSpec)} == here | alone | {"params", "key", *_SENT}
