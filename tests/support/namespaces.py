@@ -160,7 +160,7 @@ def why_not() -> str:
         finally:
             made.close()
     except AssertionError as error:
-        return f"this machine allows no namespaces with a network and file systems of their own: {error}"
+        return f"this machine allows no namespaces with a network and file systems of their own: {str(error).strip()}"
     return ""
 
 
