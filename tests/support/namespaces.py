@@ -34,6 +34,8 @@ mkdir -m 700 {home} {place}
 hostname {name}
 ip link set lo up
 """
+_WITH_US = ("setpriv", "--pdeathsig", "KILL")
+"""Machines end with the process of the test, however that ends."""
 _BRIDGE = "set -e; ip link add bridge type bridge; ip link set bridge up"
 _COMMAND_SEC = 240.0
 _CLOCK_SEC = 100_000
@@ -151,7 +153,7 @@ def network() -> Iterator[Network]:
 @cache
 def why_not() -> str:
     """Return why there cannot be other machines on this one, empty where there can."""
-    if lacking := [name for name in ("unshare", "nsenter", "ip", "mount") if shutil.which(name) is None]:
+    if lacking := [name for name in ("unshare", "nsenter", "setpriv", "ip", "mount") if shutil.which(name) is None]:
         return f"machines in namespaces need {', '.join(lacking)} (Debian: util-linux, iproute2)"
     try:
         made = Network()
@@ -168,7 +170,11 @@ def _held(apart: Sequence[str], setup: str) -> "subprocess.Popen[str]":
     """Return a process that holds namespaces, when they are set up."""
     script = f"{setup}\necho ready\nexec sleep infinity"
     process = subprocess.Popen(
-        ["unshare", *apart, "sh", "-c", script], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd="/"
+        [*_WITH_US, "unshare", *apart, "sh", "-c", script],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        cwd="/",
     )
     assert process.stdout is not None
     said = process.stdout.readline()
