@@ -77,11 +77,15 @@ class Succession:
     def look(self) -> "Standing | Leading":
         """Return how the study stands, or the lead, where nobody has it or the lease of whoever had it is over.
 
-        A study that has come to its end under a driver that this one followed is not led again.
-
-        Raises:
-            ConfigError: a driver leads that lives and trains with other versions than this one.
+        A study that has come to its end under a driver that this one followed is not led again. Where a driver leads
+        that lives and trains with other versions than this one, that is a ConfigError.
         """
+        while (found := self._seen()) is None:  # another driver was faster: what was seen before is over
+            pass
+        return found
+
+    def _seen(self) -> "Standing | Leading | None":
+        """Return what `look` does; None where another driver took the lead in the same moment."""
         found = self._database.run(lambda cursor: standing(cursor, self._study))
         if found.ended and self._followed:
             return found
@@ -99,7 +103,7 @@ class Succession:
             was_there = any(watched.renewed for watched in self._watched.values())
             self.joined = was_there or (found.leader is None and self._followed)
             return Leading(self._database, self._study, self._lease.id, found.term + 1)
-        return found
+        return None
 
     def unlike(self, found: Standing) -> str:
         """Return what whoever leads trains with of another version, as a text; empty where nothing is."""

@@ -14,6 +14,8 @@ from hpsearch.search.shared.database import Cursor, Database
 
 RENEWALS = 4
 """A lease is renewed so often within its time."""
+QUICK_SEC = 0.1
+"""An answer of the database within this time says well enough what its clock shows."""
 LOOKS = 3
 """How often the database's clock is read at the start, of which the quickest answer counts."""
 
@@ -90,7 +92,7 @@ class Lease:
                     self.lost = True
                     return
                 answer_sec, ahead = self._database.run(_look_at_clock)
-                if answer_sec <= 2 * self._answer_sec:
+                if answer_sec <= max(2 * self._answer_sec, QUICK_SEC):
                     self.ahead = ahead
         except StorageError:  # whoever works with the database says so
             self.lost = True

@@ -164,3 +164,15 @@ def test_a_clock_that_is_set_while_a_driver_works_is_noticed(opened, monkeypatch
         time.sleep(0.02)
     lease.close(opened().run)
     assert lease.ahead == pytest.approx(-3600.0, abs=5.0)
+
+
+def test_of_two_that_go_on_with_an_ended_study_in_the_same_moment_one_leads_and_the_other_follows(
+    opened, leases, monkeypatch
+):
+    first, second = turns(opened, leases)
+    first.look().leave("somebody")
+    third = turns(opened, leases)[0]
+    lead = second._lead
+    monkeypatch.setattr(second, "_lead", lambda *seen: (third.look(), lead(*seen))[1])
+    found = second.look()
+    assert (found.leader, found.ended) == (leases[0].id, False)
