@@ -240,7 +240,7 @@ def _turn(team: Team, space: Mapping[str, str]) -> Leading | Standing:
         while True:
             found = team.succession.look()
             if isinstance(found, Leading) or found.ended:
-                if team.succession.joined:
+                if team.succession.joined or team.member.handed:
                     session.go_on()
                 return found
             if found.holder != said and found.begun and not team.succession.unlike(found):

@@ -61,13 +61,14 @@ def run_shared_search(
 def _lead(team: Team, leading: Leading, search: Search, began: float) -> tuple[StudyOutcome, TrialTable]:
     """Ask, tell and report, as the only driver of an embedded study does."""
     session, origins, space = team.session, team.origins, search.space.to_dict()
-    copy, _ = team.lead(leading)
+    copy, launcher = team.lead(leading)
     store, grow = CopiedStore(copy), None
     if search.composition.config["study"]["grow"] is not None:
         if not described(team.database, session.folder.name):
             check_study(search.composition, store)
         grow = partial(refuse_growth, search, store, session.folder, origins)
     session.claim(space, grow)
+    launcher.turn_to(leading, copy.fetch_trial)  # of a study that starts again nothing is handed out any more
     changes = changes_since(search, store, session, origins, checked=True)
     session.open(space, **open_fields(search))
     with driver_of(search, store, session, origins=origins, changes=changes) as driver:

@@ -93,6 +93,7 @@ class SharedLauncher:
         self._find_claims()
 
     def _find_claims(self) -> None:
+        self._claims.clear()
         for stem, lease, attempt, place in self._leading.run(self._held):
             self._claims[trial_of(stem)] = _Claim(lease, self._slot(lease, place), attempt)
         self._taken = {claim.slot for claim in self._claims.values()}

@@ -1,6 +1,7 @@
 """Who leads a study, and what only that driver writes."""
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -73,6 +74,7 @@ class Succession:
         self._lease_sec = lease_sec
         self._watched: dict[int, Watched] = {}
         self._followed = self.joined = False
+        self._first: float = math.inf
 
     def look(self) -> "Standing | Leading":
         """Return how the study stands, or the lead, where nobody has it or the lease of whoever had it is over.
@@ -87,6 +89,7 @@ class Succession:
     def _seen(self) -> "Standing | Leading | None":
         """Return what `look` does; None where another driver took the lead in the same moment."""
         found = self._database.run(lambda cursor: standing(cursor, self._study))
+        self._first = min(self._first, found.term)
         if found.ended and self._followed:
             return found
         if found.leader is not None:
@@ -101,7 +104,7 @@ class Succession:
                 return found
         if self._database.run(lambda cursor: self._lead(cursor, found)):
             was_there = any(watched.renewed for watched in self._watched.values())
-            self.joined = was_there or (found.leader is None and self._followed)
+            self.joined = was_there or found.term > self._first or (found.leader is None and self._followed)
             return Leading(self._database, self._study, self._lease.id, found.term + 1)
         return None
 

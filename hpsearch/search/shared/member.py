@@ -65,6 +65,7 @@ class Member:
 
     Attributes:
         trained: attempts that have ended here.
+        handed: whether any was handed out to this driver: one that leads lives, or did.
         error: what ended it.
     """
 
@@ -95,7 +96,7 @@ class Member:
         self._obeyed = self._sent = self.trained = 0
         self._leaves, self._stops = threading.Event(), threading.Event()
         self.error: HpsearchError | None = None
-        self._wait_sec = POLL_SEC
+        self._wait_sec, self.handed = POLL_SEC, False
         self._thread = start_thread(self._run, name="member")
 
     def _remove_left(self, database: Database, folder: Path) -> None:
@@ -236,6 +237,7 @@ class Member:
     def _take(self, claim: _Claim) -> None:
         """Start what was handed out once its slot is free; give it back where this driver leaves."""
         attempt, slot, text = claim
+        self.handed = True
         trial = attempt.trial
         if self._leaves.is_set():
             self._taken.add(attempt)
