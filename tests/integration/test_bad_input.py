@@ -214,7 +214,7 @@ WORDS = {
     ),
     "a space for a sync": (
         ["sync", "space.optimizer.lr=choice(1)"],
-        ["space.optimizer.lr=choice(1)", "tracker, plugins alone"],
+        ["space.optimizer.lr=choice(1)", "tracker, plugins, storage alone"],
     ),
     "a rate for a report": (["report", "lr_sweep", "optimizer.lr=1"], ["optimizer.lr=1"]),
     "a launcher for the ui": (["ui", "launcher=inline"], ["launcher=inline", "tracker, plugins alone"]),

@@ -58,7 +58,7 @@ for _part in ("start", "end"):
     kind(f"driver killed at the {_part}", under=EVERYWHERE)(_driver(signal.SIGKILL, _part))
 kind("worker interrupted", under=PROCESSES)(_workers(signal.SIGINT, slice(None)))
 kind("worker with a segmentation fault", under=PROCESSES)(_workers(signal.SIGSEGV, slice(1)))
-kind("all workers killed", under=PROCESSES)(_workers(signal.SIGKILL, slice(None)))
+kind("all workers killed", under=PROCESSES, ci=True)(_workers(signal.SIGKILL, slice(None)))
 kind("group interrupted", under=EVERYWHERE, ci=True)(_group(signal.SIGINT))
 
 
@@ -74,7 +74,7 @@ def _interrupted(part: str, times: int) -> Callable[[Run], None]:
     return inject
 
 
-kind("interrupted at the start", under=EVERYWHERE)(_interrupted("start", 1))
+kind("interrupted at the start", under=EVERYWHERE, ci=True)(_interrupted("start", 1))
 kind("interrupted once", under=EVERYWHERE)(_interrupted("middle", 1))
 kind("interrupted twice", under=EVERYWHERE)(_interrupted("middle", 2))
 kind("interrupted ten times", under=EVERYWHERE)(_interrupted("middle", 10))
