@@ -36,7 +36,7 @@ THROUGHPUT, OF_TUNE = 0.85, 0.5
 SEARCH = ("study.seeds=1", "study.confirm=0", "sampler=grid", "sampler.points=null", "tracker=none")
 """One seed, no confirmation of the best, as Tune's program."""
 SLEEP = ("+study=search", "trainer=own", "trainer._target_=tests.benchmarks.sleeping_trial.sleeps", "plugins=[tests]")
-SLEEP += ("objective=valid_loss",)
+SLEEP += ("objective=valid_loss", "pruner=none")
 LENET = ("+study=lr_sweep", "model=lenet", "data=fashion_mnist", "objective.reduce=last")
 """Evaluated before the first epoch and after each; by default the last twentieth of the updates has two more."""
 
