@@ -1,4 +1,4 @@
-"""Imports that an interrupt does not cut off: half a library breaks every later import of it in the process."""
+"""What an interrupt does not cut off: half a library breaks every later import of it in the process."""
 
 import signal
 import threading

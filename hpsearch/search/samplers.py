@@ -11,6 +11,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from hpsearch.base.errors import ConfigError, SpaceError
 from hpsearch.base.rng import address
+from hpsearch.base.uninterrupted import uninterrupted
 from hpsearch.search.known import listed_cells
 from hpsearch.search.optuna_internals import StudyWithTrials, gp_promise, independent_sampler, with_values
 from hpsearch.search.space import Space
@@ -140,7 +141,8 @@ class Sobol(BaseSampler):
 
         self._space, self._known, self._informed = space, known, informed
         self._allowed, self._looked_at = [], 0
-        self._engine = Engine(len(space.asked), scramble=True, rng=self._seed) if space.asked else None
+        with uninterrupted():  # SciPy swallows an interrupt as it reads its numbers, and goes on without them
+            self._engine = Engine(len(space.asked), scramble=True, rng=self._seed) if space.asked else None
         self._drawn = (-1, [])
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:  # noqa: ARG002

@@ -73,6 +73,7 @@ def _lines(notes: Path) -> int:
     return sum(len(path.read_bytes().splitlines()) for path in notes.glob("*.jsonl"))
 
 
+@pytest.mark.long
 def test_a_server_that_comes_late_and_hangs_gets_everything_once(tmp_path, monkeypatch):
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")

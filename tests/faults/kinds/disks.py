@@ -102,7 +102,7 @@ def _read_only_until_the_end(run: Run) -> None:
         changed(run.folder, "rw")
 
 
-@kind("read-only folder", under=SOME, root=True, ci=True)
+@kind("read-only folder", under=SOME, root=True)
 def read_only_folder(run: Run) -> None:
     mounted(run, run.folder, "size=1g")
     changed(run.folder, "ro")
@@ -140,7 +140,7 @@ def no_cache(run: Run) -> None:
     run.expect(0)
 
 
-@kind("files of a limited size", under=EVERYWHERE, ci=True)
+@kind("files of a limited size", under=EVERYWHERE)
 def limited_files(run: Run) -> None:
     run.start()
     run.moment("middle")

@@ -64,7 +64,7 @@ def after_the_end(run: Run) -> Path:
     return study(run)
 
 
-@kind("event file of a trial damaged", under=SEARCHES, ci=True)
+@kind("event file of a trial damaged", under=SEARCHES)
 def event_file_damaged(run: Run) -> None:
     after_the_end(run)
     run.random.choice(DAMAGES)(run, of_a_trial(run))

@@ -148,7 +148,7 @@ def program_stands_still(run: Run) -> None:
     run.expect(130, 0)
 
 
-@kind("trial detaches a program", under=OWN_CODE, ci=True)
+@kind("trial detaches a program", under=OWN_CODE)
 def detaches(run: Run) -> None:
     environment = run.random.choice(["os.environ", "{'HPSEARCH_CAMPAIGN': os.environ.get('HPSEARCH_CAMPAIGN', '')}"])
     run.in_trials(_once(DETACHED.format(environment=environment), run.random.randint(1, 11)))

@@ -51,7 +51,7 @@ def _group(number: int) -> Callable[[Run], None]:
 
 
 for _name, _number in ENDS.items():
-    kind(f"driver {_name}", under=EVERYWHERE, ci=_name in ("killed", "terminated"))(_driver(_number, None))
+    kind(f"driver {_name}", under=EVERYWHERE, ci=_name == "killed")(_driver(_number, None))
     kind(f"worker {_name}", under=PROCESSES, ci=_name == "killed")(_workers(_number, slice(1)))
     kind(f"group {_name}", under=EVERYWHERE)(_group(_number))
 for _part in ("start", "end"):
@@ -59,7 +59,7 @@ for _part in ("start", "end"):
 kind("worker interrupted", under=PROCESSES)(_workers(signal.SIGINT, slice(None)))
 kind("worker with a segmentation fault", under=PROCESSES)(_workers(signal.SIGSEGV, slice(1)))
 kind("all workers killed", under=PROCESSES, ci=True)(_workers(signal.SIGKILL, slice(None)))
-kind("group interrupted", under=EVERYWHERE, ci=True)(_group(signal.SIGINT))
+kind("group interrupted", under=EVERYWHERE)(_group(signal.SIGINT))
 
 
 def _interrupted(part: str, times: int) -> Callable[[Run], None]:

@@ -86,7 +86,7 @@ def all_removed(run: Run) -> None:
     _afterwards(run, remove)
 
 
-@kind("store set back to an older one", under=EVERYWHERE, ci=True)
+@kind("store set back to an older one", under=EVERYWHERE)
 def set_back(run: Run) -> None:
     older = run.place / "older.db"
     run.start()

@@ -57,7 +57,7 @@ def same_twice_first_killed(run: Run) -> None:
         run.complaints.append(f"the second ended with exit code {second.returncode}")
 
 
-@kind("sync beside a running study", under=GRIDS, ci=True)
+@kind("sync beside a running study", under=GRIDS)
 def sync_beside(run: Run) -> None:
     run.start()
     run.moment()

@@ -1,5 +1,6 @@
 """Ours among the samplers: queues, Sobol's sequence, seeds."""
 
+import signal
 from collections import Counter
 
 import optuna
@@ -15,6 +16,19 @@ from hpsearch.search.space import Space
 SMALL = Space.parse({"a": "choice(1, 2, 3)", "kind": "choice(x, y)", "kind=x/b": "choice(0.1, 0.2)"})
 WIDE = Space.parse({"lr": "tag(log, interval(1e-4, 1))", "n": "int(interval(1, 50))"})
 MIXED = {"lr": "tag(log, interval(1e-4, 1))", "n": "int(interval(1, 8))", "k": "choice(a, b)", "b": "choice(true, 1)"}
+
+
+def test_an_interrupt_while_the_numbers_of_the_sequence_are_read_is_heard_when_they_are(monkeypatch):
+    heard = []
+
+    def engine(*_args, **_options):
+        signal.raise_signal(signal.SIGINT)
+        heard.append("read")
+
+    monkeypatch.setattr(qmc, "Sobol", engine)
+    with pytest.raises(KeyboardInterrupt):
+        Sobol(seed=0).bind(WIDE)
+    assert heard == ["read"]
 
 
 def sobol(space, seed, n, study=None):

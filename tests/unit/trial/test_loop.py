@@ -292,6 +292,7 @@ def test_bf16_trains_float32_weights(tmp_path):
     assert rough[-1].metrics["train/loss"] == pytest.approx(exact[-1].metrics["train/loss"], rel=0.1)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's compiler uses what torch deprecates
 @pytest.mark.filterwarnings("ignore:Guards may run slower")  # of Python 3.13.0 alone
