@@ -4,7 +4,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
 from hpsearch.base.errors import StorageError
@@ -148,8 +148,10 @@ class MlflowTracker:
         """Return what sends: from a process of its own once that takes much of this one's time."""
         sender = self._sender or self._sender_here()
         if isinstance(sender, Sender) and load.is_much() and self._deadline is None:
-            sender.close()
-            sender = SenderApart(self._folder, self.uri, self.artifacts, self._artifact_mib, self._timeout_sec)
+            with suppress(OSError):  # the system starts no more processes: this one goes on
+                apart = SenderApart(self._folder, self.uri, self.artifacts, self._artifact_mib, self._timeout_sec)
+                sender.close()
+                sender = apart
         elif isinstance(sender, SenderApart) and sender.is_gone:
             sender.close()
             sender = self._sender_here()

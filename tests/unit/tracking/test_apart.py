@@ -87,10 +87,15 @@ def test_a_load_is_much_above_its_share_of_a_core():
     assert load.is_much()
 
 
-@pytest.mark.parametrize("is_killed", [False, True])
-def test_a_thread_that_spends_much_on_sending_goes_on_in_a_process(place, monkeypatch, is_killed):
+@pytest.fixture
+def tracker(place, monkeypatch):
+    """Of a study whose sending takes much, from the beginning."""
     monkeypatch.setattr(apart.Load, "is_much", lambda _: True)
-    tracker = MlflowTracker(place.uri, str(place.artifacts), send_every_sec=0.01)
+    return MlflowTracker(place.uri, str(place.artifacts), send_every_sec=0.01)
+
+
+def _begun(place, tracker):
+    """Open a study and its tracker, and send what there is of the first trial."""
     record = Record(place.folder, tracker.changed)
     fake.open_study(record)
     record.flush()
@@ -99,12 +104,32 @@ def test_a_thread_that_spends_much_on_sending_goes_on_in_a_process(place, monkey
     fake.start(record, made)
     record.flush()
     assert tracker.flush(60), tracker.problem()
-    assert isinstance(tracker._sender, SenderApart)
-    if is_killed:
-        tracker._sender._process.kill()
-        tracker._sender._process.wait()
+    return record, made
+
+
+def _ended(place, tracker, record, made):
     fake.report(record, made, 0)
     fake.finish(record, made)
     record.close()
     assert tracker.close(60), tracker.problem()
     place.assert_complete()
+
+
+@pytest.mark.parametrize("is_killed", [False, True])
+def test_a_thread_that_spends_much_on_sending_goes_on_in_a_process(place, tracker, is_killed):
+    begun = _begun(place, tracker)
+    assert isinstance(tracker._sender, SenderApart)
+    if is_killed:
+        tracker._sender._process.kill()
+        tracker._sender._process.wait()
+    _ended(place, tracker, *begun)
+
+
+def test_where_no_process_can_be_started_the_thread_goes_on_sending(place, tracker, monkeypatch):
+    def none(*_args, **_options):
+        raise BlockingIOError("no more processes")
+
+    monkeypatch.setattr(apart.platform, "start_group", none)
+    begun = _begun(place, tracker)
+    assert isinstance(tracker._sender, Sender)
+    _ended(place, tracker, *begun)
