@@ -2,10 +2,11 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
-import time
 
+import psutil
 import pytest
 
 from hpsearch.tracking import apart
@@ -14,6 +15,7 @@ from hpsearch.tracking.mlflow import MlflowTracker
 from hpsearch.tracking.record import Record
 from hpsearch.tracking.sender import Sender
 from tests.support import fake_study as fake
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture
@@ -54,24 +56,21 @@ def test_one_that_is_killed_is_known_and_what_it_had_not_sent_is_left(place):
 
 def test_it_ends_with_the_process_that_started_it_in_the_middle_of_a_request(place):
     fake.write_study(place.folder)
-    program = (
-        "import sys, socket; from pathlib import Path; from hpsearch.tracking.apart import SenderApart\n"
-        "server = socket.create_server(('127.0.0.1', 0)); uri = f'http://127.0.0.1:{server.getsockname()[1]}'\n"
-        f"sender = SenderApart(Path({str(place.folder)!r}), uri, Path({str(place.artifacts)!r}), 10.0, 60.0)\n"
-        "sender._say(['study']); server.accept(); print(sender._process.pid, flush=True)\n"
-        "sys.stdin.read()"
-    )
-    driver = subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    pid = int(driver.stdout.readline())
-    os.kill(pid, 0)
-    driver.kill()
-    driver.communicate()
-    while True:
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            break
-        time.sleep(0.01)
+    with socket.create_server(("127.0.0.1", 0)) as server:  # it takes the request, and never answers
+        uri = f"http://127.0.0.1:{server.getsockname()[1]}"
+        program = (
+            "import sys; from pathlib import Path; from hpsearch.tracking.apart import SenderApart\n"
+            f"sender = SenderApart(Path({str(place.folder)!r}), {uri!r}, Path(), 10.0, 3600.0)\n"
+            "sender._say(['study']); print(sender._process.pid, flush=True); sys.stdin.read()"
+        )
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        with subprocess.Popen([sys.executable, "-c", program], text=True, **pipes) as driver:
+            pid = int(driver.stdout.readline())
+            connection, _ = server.accept()
+            assert psutil.pid_exists(pid)
+            driver.kill()
+        with connection:
+            wait_until(lambda: not psutil.pid_exists(pid), 60)
 
 
 def test_a_load_is_much_above_its_share_of_a_core():
