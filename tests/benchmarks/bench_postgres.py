@@ -29,15 +29,15 @@ def faults(folder, server, points, by_model):
     words = search_words(url, "+args.nap=0.05", f"storage.lease_sec={LEASE_SEC}", points=points, **kind)
     began = time.monotonic()
     team = [Driver(folder / f"driver{place}", words) for place in range(4)]
-    wait_for(lambda: study.begun() >= points // 8, 1200, study.begun)
+    wait_for(lambda: study.begun() >= points // 8, 1200, said=study.begun)
     killed = next(each for each in team if each.process.pid == study.leader)
     killed.kill()
     said = {"killed at": study.begun()}
-    wait_for(lambda: study.begun() >= points * 3 // 8, 1200, study.begun)
+    wait_for(lambda: study.begun() >= points * 3 // 8, 1200, said=study.begun)
     server.stop()
     server.start()
     said["restarted at"] = study.begun()
-    wait_for(lambda: study.begun() >= points * 5 // 8, 1200, study.begun)
+    wait_for(lambda: study.begun() >= points * 5 // 8, 1200, said=study.begun)
     term = study.term
     server.stop()
     time.sleep(2 * LEASE_SEC)

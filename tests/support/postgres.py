@@ -8,8 +8,10 @@ import signal
 import socket
 import subprocess
 import sys
-import time
+from functools import partial
 from pathlib import Path
+
+from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 USER, PASSWORD = "tuner", "a-secret-of-tests"
@@ -132,9 +134,5 @@ def ablation_words(url, *words):
     ]
 
 
-def wait_for(condition, within_sec=120.0, said=lambda: ""):
-    """Wait until a condition holds."""
-    until = time.monotonic() + within_sec
-    while not condition():
-        assert time.monotonic() < until, f"not in time; {said()}"
-        time.sleep(0.1)
+wait_for = partial(wait_until, look_sec=0.1)
+"""Each look is a statement of its own that the server answers."""

@@ -82,7 +82,7 @@ class SharedLauncher:
         self._find_claims()
 
     def turn_to(self, leading: Leading, fetch: Callable[[str], None]) -> None:
-        """Hand out the trials of another study to the same drivers, a stage of theirs; the last one has ended.
+        """Hand out the trials of a stage to the same drivers, once the last one has ended, or of a study begun again.
 
         Args:
             leading: writes it.
@@ -253,13 +253,12 @@ class SharedLauncher:
         own = next((versions for lease, _, versions, *_ in found if lease == self._leading.lease), "")
         for lease, holder, versions, slots, renewals, now in found:
             driver = self._drivers.get(lease)
-            if driver is None and versions != own:  # it refuses to take part once it sees who leads
-                driver = self._drivers[lease] = _Driver(holder, [], Watched(self._lease_sec), leaves=True)
-            elif driver is None:
+            if driver is None:
                 driver = self._drivers[lease] = _Driver(holder, [], Watched(self._lease_sec))
-                self._give_places(lease, slots)
-                if lease != self._leading.lease:
-                    self._line(f"{holder} trains with this one: {slots} at once")
+                if versions == own:  # else it refuses to take part once it sees who leads
+                    self._give_places(lease, slots)
+                    if lease != self._leading.lease:
+                        self._line(f"{holder} trains with this one: {slots} at once")
             driver.leaves = slots == 0 or versions != own
             if lease != self._leading.lease and driver.watched.is_over(renewals, now):
                 self._leading.run(partial(_end, lease=lease, renewals=renewals))

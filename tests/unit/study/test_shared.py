@@ -11,8 +11,12 @@ from hpsearch.base.errors import ConfigError
 from hpsearch.base.types import TrialId, TrialSpec
 from hpsearch.config.code import CodeReader
 from hpsearch.config.compose import compose
+from hpsearch.progress.display import Silent
+from hpsearch.search.shared.leading import Leading
+from hpsearch.study.folder import STUDY_FILE
 from hpsearch.study.origins import Origins
-from hpsearch.study.shared import _Specs, _with_origins
+from hpsearch.study.session import StudySession
+from hpsearch.study.shared import _Specs, _turn, _with_origins
 from hpsearch.trial.reading import source_key
 
 
@@ -85,3 +89,21 @@ def test_a_trial_has_the_targets_of_its_code_where_it_is_trained(tmp_path, monke
     other = replace(made, code="another")
     with pytest.raises(ConfigError, match=r"is to be trained with other code \(another\) than what stands here"):
         _with_origins(Origins(), other)
+
+
+@pytest.mark.parametrize(
+    ("joined", "handed", "again"), [(False, False, True), (True, False, False), (False, True, False)]
+)
+def test_whoever_leads_starts_a_study_again_unless_another_driver_of_it_was_there(
+    tmp_path, monkeypatch, joined, handed, again
+):
+    monkeypatch.chdir(tmp_path)
+    session = StudySession(compose(["+study=lr_sweep", "study.name=s", "tracker=none", "study.restart=true"]), Silent())
+    session.folder.mkdir(parents=True)
+    (session.folder / STUDY_FILE).touch()
+    led = Leading(None, "s", lease=1, term=2)
+    succession = SimpleNamespace(joined=joined, look=lambda: led)
+    team = SimpleNamespace(session=session, succession=succession, member=SimpleNamespace(handed=handed))
+    assert session.is_new
+    assert _turn(team, {}) is led
+    assert session.is_new == again
