@@ -63,7 +63,7 @@ class _Line:
 def figure(found: Findings) -> Drawn:
     """Return the learning curves."""
     summary, curves = found.summary, _curves(found.table, found.summary)
-    aid = _curves_aid(summary, [c for of_one in curves.values() for c in of_one], len(found.table.trials) > MANY)
+    aid = _curves_aid(summary, curves, len(found.table.trials) > MANY)
     return "curves", "Learning curves", aid, _drawn(summary, curves)
 
 
@@ -291,17 +291,18 @@ def _alt(summary: Summary, metrics: Sequence[str]) -> str:
     return f"Line chart of {metrics[0] if metrics else 'no metric'} over training for every trial{coloured}."
 
 
-def _curves_aid(summary: Summary, curves: Sequence[Curve], many: bool) -> str:
+def _curves_aid(summary: Summary, curves: Mapping[str, Sequence[Curve]], many: bool) -> str:
     text = f"Colour is the {summary.main.name}; the thick line is the best point." if summary.main else ""
     if many:
         text += f" The bands are quantiles over all trials; the curves are of the {_TOP} best points."
     text += " Smoothed is a centred average, with the raw curve faint behind it."
-    if any(c.lost for c in curves):
+    every = [(metric, curve) for metric, of_one in curves.items() for curve in of_one]
+    if any(curve.lost for _, curve in every):
         text += " A line ends where values were not measured, and a cross stands there."
-    longest = max(curves, key=lambda c: len(c.x), default=None)
+    metric, longest = max(every, key=lambda each: len(each[1].x), default=("", None))
     if longest is not None and len(shown := extremes(longest.y, _LONG, longest.cuts)) < len(longest.x):
         text += (
-            f" Of the longest curve {len(shown):,} of {len(longest.x):,} values are drawn, the least and the greatest "
-            "of each stretch among them."
+            f" Of the longest curve, of {metric}, {len(shown):,} of {len(longest.x):,} values are drawn, the least and the "
+            "greatest of each stretch among them."
         )
     return text

@@ -190,7 +190,7 @@ def test_a_spike_is_drawn_however_long_the_curve_is_and_the_caption_says_how_muc
     measured = study.curves[study.curves.point == 3].set_index("epoch")["train/loss"]
     known = np.isfinite(trace["x"])
     assert trace["y"][known].tolist() == measured[trace["x"][known].astype(int)].tolist()
-    told = re.search(r"Of the longest curve (\d+) of 201 values are drawn", figure(find(study, 4))[2])
+    told = re.search(r"Of the longest curve, of \S+, (\d+) of 201 values are drawn", figure(find(study, 4))[2])
     assert int(told[1]) in {len(extremes(c.y, 120)) for c in curves_of(study, "valid/acc")}
     assert "values are drawn" not in figure(find(synthetic.sweep(epochs=30), 4))[2]
 
