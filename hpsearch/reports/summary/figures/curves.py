@@ -302,7 +302,7 @@ def _curves_aid(summary: Summary, curves: Mapping[str, Sequence[Curve]], many: b
     metric, longest = max(every, key=lambda each: len(each[1].x), default=("", None))
     if longest is not None and len(shown := extremes(longest.y, _LONG, longest.cuts)) < len(longest.x):
         text += (
-            f" Of the longest curve, of {metric}, {len(shown):,} of {len(longest.x):,} values are drawn, the least and the "
-            "greatest of each stretch among them."
+            f" Of the longest curve, of {metric}, {len(shown):,} of {len(longest.x):,} values are drawn, the least and "
+            "the greatest of each stretch among them."
         )
     return text
