@@ -30,17 +30,21 @@ class OwnCode:
 
     def stamped(self, spec: TrialSpec, record: Record) -> TrialSpec:
         """Return what a worker is given with the digest of its code, whose modules are put on record."""
-        return replace(spec, code=self.recorded(spec.config, record), targets=self.of(spec.config).targets)
+        code = self.of(spec.config)
+        return replace(spec, code=self._put(code, record), targets=code.targets)
 
     def recorded(self, config: Mapping[str, Any], record: Record) -> str:
         """Put the modules of the code that trains a configuration on record; return its digest."""
-        code = self.of(config)
-        if code.digest and code.digest not in self._recorded:
-            self._recorded.add(code.digest)
-            if code.digest not in read_study(record.folder).get("codes", {}):
-                fields = {"digest": code.digest, "modules": dict(code.modules), "targets": code.targets}
+        return self._put(self.of(config), record)
+
+    def _put(self, code: Code, record: Record) -> str:
+        digest = code.digest
+        if digest and digest not in self._recorded:
+            self._recorded.add(digest)
+            if digest not in read_study(record.folder).get("codes", {}):
+                fields = {"digest": digest, "modules": dict(code.modules), "targets": code.targets}
                 record.study("code", time_of_day(), **fields)
-        return code.digest
+        return digest
 
     def changes(self, folder: Path) -> Changes:
         """Return what has changed since the trials in a study's folder were trained."""

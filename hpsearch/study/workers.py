@@ -106,7 +106,8 @@ class Workers:
         """
         self._refuse_old_code(configs.values())
         self.start(next(iter(configs.values())))
-        told = tuple(self._facts(config, words) for words, config in configs.items())
+        reader = CodeReader()
+        told = tuple(self._facts(config, words, reader.of(config)) for words, config in configs.items())
         losses = [float(facts.get("loss", 0.0)) for facts in told]
         if self._composition.study_option and not any(map(math.isfinite, losses)):
             raise ConfigError(
@@ -134,16 +135,14 @@ class Workers:
         source = find_source(config, tracking_uri(self._composition))
         return {source_key(config): self.launcher.call(files_state, config, source)}
 
-    def _facts(self, config: Mapping[str, Any], words: str) -> Mapping[str, Any]:
-        source = find_source(config, tracking_uri(self._composition))
-        code = CodeReader().of(config)
+    def _facts(self, config: Mapping[str, Any], words: str, code: Code) -> Mapping[str, Any]:
+        needed = config, find_source(config, tracking_uri(self._composition)), code.digest, code.targets
         silent_sec = self._composition.config["budget"]["silent_seconds"]
         within_sec = None if silent_sec is None else silent_sec + START_SEC
         with _naming(words):
+            preflight = runner_of(config).preflight
             try:
-                facts: Mapping[str, Any] = self.launcher.call(
-                    runner_of(config).preflight, config, source, code.digest, code.targets, within_sec=within_sec
-                )
+                facts: Mapping[str, Any] = self.launcher.call(preflight, *needed, within_sec=within_sec)
             except TimeoutError:
                 raise ConfigError(
                     f"{SILENT_SECONDS} = {silent_sec:g}: the untrained model and its first batch were not there after "
@@ -153,10 +152,8 @@ class Workers:
         check_metric(self._composition, facts["metrics"], facts.get("further"), config)
         if wrong := _other_files(code.files, facts):
             raise ConfigError(f"trainer.command: {wrong}")
-        unlike = partial(_unlike, code.files, facts)
-        self.launcher.everywhere(runner_of(config).preflight, config, source, code.digest, code.targets, unlike=unlike)
-        found: Mapping[str, Any] = facts
-        return found
+        self.launcher.everywhere(preflight, *needed, unlike=partial(_unlike, code.files, facts))
+        return facts
 
 
 def runner_of(config: Mapping[str, Any]) -> Any:

@@ -7,7 +7,7 @@ import queue
 import socket
 import sysconfig
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -104,7 +104,7 @@ class RayLauncher(SlotLauncher):
         self._spare_since = clock()
         self._rehearsals: dict[bytes, Callable[[Any], str]] = {}
         self._rehearsing: dict[int, tuple[str, bytes]] = {}
-        self._shown: dict[str, set[bytes]] = {}
+        self._shown: defaultdict[str, set[bytes]] = defaultdict(set)
         self._deaths: Counter[str] = Counter()
 
     def _begun(self, module: str) -> Sequence[Worker]:
@@ -175,7 +175,7 @@ class RayLauncher(SlotLauncher):
             return
         rehearsal = pickle.dumps((function, args))
         self._rehearsals[rehearsal] = unlike
-        self._shown.setdefault(self._running().nodes_of[self._asked], set()).add(rehearsal)
+        self._shown[self._running().nodes_of[self._asked]].add(rehearsal)
         self._touched = set(range(len(self._slots)))
 
     def free(self) -> tuple[int, ...]:
@@ -188,8 +188,8 @@ class RayLauncher(SlotLauncher):
         """Let the node of a slot that is free run what every node must have run."""
         if slot.ready and not slot.tasks and slot.index in self._running().up:
             node = self._running().nodes_of[slot.index]
-            shown = self._shown.setdefault(node, set())
-            if rehearsal := next((each for each in tuple(self._rehearsals) if each not in shown), None):
+            shown = self._shown[node]
+            if rehearsal := next((each for each in self._rehearsals if each not in shown), None):
                 self._rehearsing[slot.index] = node, rehearsal
                 slot.call(rehearsal)
 
