@@ -68,6 +68,10 @@ class Candidate:
         """Whether it stands where it was paused."""
         return self.state in (TrialState.PAUSED, TrialState.PRUNED)
 
+    def went_on_from(self, epoch: int) -> bool:
+        """Return whether it went on from an epoch that it came to."""
+        return self.epoch > epoch or not self.waits
+
     def at(self, epoch: int) -> Any:
         """Return its score at an epoch, that of its last report up to it; None where it has not come so far.
 

@@ -87,7 +87,7 @@ class Observed:
         if len(trials) < len(self._trials):
             self._begin()
         places = changed(self._trials, trials)
-        if any(_are_others(*pair) for pair in ((self._trials[p], trials[p]) for p in places if p < len(self._trials))):
+        if any(_are_others(self._trials[place], trials[place]) for place in places if place < len(self._trials)):
             self._begin()
             places = list(range(len(trials)))
         if (more := len(trials) - len(self._states)) > 0:
@@ -116,7 +116,7 @@ class Observed:
 
     def trials_that_ended(self) -> list[FrozenTrial]:
         """Return those that have ended."""
-        return [self._trials[place] for place in self._where(_HAS_ENDED).tolist()]
+        return [self._trials[place] for place in self.others([], running=False).tolist()]
 
     def best(self, most: int) -> list[int]:
         """Return the places of the best that have ended, of so many at most, in their order in the study."""
@@ -136,9 +136,6 @@ class Observed:
         wanted = self._states[: len(self._trials)] >= (_RUNS if running else _HAS_ENDED)
         wanted[[place for place in but if place < len(wanted)]] = False
         return np.flatnonzero(wanted)
-
-    def _where(self, state: int) -> Places:
-        return np.flatnonzero(self._states[: len(self._trials)] == state)
 
     def values(self, places: Sequence[int] | Places, space: Mapping[str, BaseDistribution]) -> dict[str, Floats]:
         """Return the values of trials that have all hyperparameters of a space, in Optuna's numbers by name."""

@@ -123,8 +123,7 @@ def _estimators(
         space: what they are over.
         asked: number of the trial that is asked for; all others that run are among the others. None: none is.
     """
-    several = study._is_multi_objective()
-    most = (sampler._gamma or (default_gamma_multiobjective if several else default_gamma))(known.ended)
+    several, most = study._is_multi_objective(), _most_good(sampler, study, known.ended)
     if several:
         good = [known.place(each.number) for each in _split_trials(study, known.trials_that_ended(), most)[0]]
     else:
@@ -132,6 +131,12 @@ def _estimators(
     left_out = good if asked is None else [*good, known.place(asked)]
     others = known.others(left_out, running=asked is not None)
     return _estimator(sampler, known, good, space, alike=several), _estimator(sampler, known, others, space)
+
+
+def _most_good(sampler: TPESampler, study: optuna.Study, ended: int) -> int:
+    """Return how many at most of those that have ended are good."""
+    several = study._is_multi_objective()
+    return (sampler._gamma or (default_gamma_multiobjective if several else default_gamma))(ended)
 
 
 def _estimator(
@@ -163,16 +168,17 @@ def tpe_promise(
     Returns:
         The values; None while the sampler draws at random.
     """
-    trials = study._get_trials(deepcopy=False, states=ENDED, use_cache=True)
     varied = {name: distribution for name, distribution in space.items() if not distribution.single()}
-    if len(trials) < sampler._n_startup_trials or not varied:
-        return None
     known = _observed(sampler, study)
+    trials = study._get_trials(deepcopy=False, states=ENDED, use_cache=True) if known is None else []
+    ended = len(trials) if known is None else known.ended
+    if ended < sampler._n_startup_trials or not varied:
+        return None
     if known is None:
-        good = sampler._gamma or (default_gamma_multiobjective if len(study.directions) > 1 else default_gamma)
+        parts = _split_trials(study, trials, _most_good(sampler, study, ended))
         below, above = (
             sampler._build_parzen_estimator(study, varied, part, handle_below=is_below)
-            for part, is_below in zip(_split_trials(study, trials, good(len(trials))), (True, False), strict=True)
+            for part, is_below in zip(parts, (True, False), strict=True)
         )
     else:
         below, above = _estimators(sampler, study, known, varied, asked=None)

@@ -78,7 +78,7 @@ class _Table:
             candidate.prefix(self._epoch) if before is None else before.prefix,
             score,
             counts=candidate.state not in LOST,
-            went_on=candidate.epoch > self._epoch or not candidate.waits,
+            went_on=candidate.went_on_from(self._epoch),
             waits=candidate.state is TrialState.PAUSED and candidate.epoch == self._epoch,
         )
 
@@ -112,14 +112,11 @@ class _Table:
 
     def best(self, repeated: bool = False) -> Candidate | None:
         """See `Group`; a single report may be equal by chance, so then all are new."""
-        there = [*self._waiting[repeated][:1], *self._waiting[not repeated][:1]]
-        if not there:
-            return None
-        if len(self._standings.first_waiting(self._kind, self._epoch).scores) > 1:
-            there = self._waiting[repeated][:1]
-        elif repeated:
-            return None
-        return self._standings[min(there)[1]] if there else None
+        there = [self._waiting[repeated]]
+        if any(self._waiting.values()) and len(self._standings.first_waiting(self._kind, self._epoch).scores) <= 1:
+            there = [] if repeated else [*self._waiting.values()]
+        first = min((places[0] for places in there if places), default=None)
+        return None if first is None else self._standings[first[1]]
 
     def rank(self, candidate: Candidate) -> int:
         """See `Group`."""
@@ -143,7 +140,7 @@ class _Fronts:
         self._went_on: set[Prefix] = set()
         if self._waiting and len(self._waiting[0].scores) > 1:
             others = peers(self._waiting[0], self._came)
-            self._went_on = {each.prefix(epoch) for each in others if each.epoch > epoch or not each.waits}
+            self._went_on = {each.prefix(epoch) for each in others if each.went_on_from(epoch)}
         self._epoch = epoch
 
     def best(self, repeated: bool = False) -> Candidate | None:
@@ -163,7 +160,7 @@ class _Fronts:
         """See `Group`."""
         prefix = candidate.prefix(self._epoch)
         others = (each for each in peers(candidate, self._came) if each is not candidate)
-        went_on = (each for each in others if each.epoch > self._epoch or not each.waits)
+        went_on = (each for each in others if each.went_on_from(self._epoch))
         return len(prefix) > 1 and any(each.prefix(self._epoch) == prefix for each in went_on)
 
 

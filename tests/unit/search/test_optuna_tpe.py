@@ -129,6 +129,20 @@ def test_a_sampler_that_is_seeded_again_proposes_what_a_new_one_does():
         study.tell(trial, seed)
 
 
+@pytest.mark.filterwarnings("ignore")
+def test_all_that_is_replaced_is_what_optuna_calls(monkeypatch):
+    names, called = ("log_ndtr", "log_pdf", "infer_relative_search_space", "_sample_relative", "_sample"), set()
+
+    def noting(name, kept):
+        return lambda *args, **options: called.add(name) or kept(*args, **options)
+
+    for name in names:
+        monkeypatch.setattr(optuna_tpe, name, noting(name, getattr(optuna_tpe, name)))
+    optuna_tpe.quicken_tpe()
+    searched(TPESampler(seed=1, n_startup_trials=5, multivariate=True), SPACES["steps"], ["minimize"], points=24)
+    assert called == set(names)
+
+
 def mixture(space, kernels, rng, near=None):
     """Return a density with so many kernels, drawn evenly or around a place."""
 

@@ -25,6 +25,7 @@ from hpsearch.search.auto_pruner import (
 from hpsearch.search.candidates import Candidate, ahead, best_of, peers
 from hpsearch.search.hedge import hedged_share, worth_of_ranks
 from hpsearch.search.pruners import PruneRule
+from hpsearch.search.standings import Standings
 
 
 def longest_of(candidates):
@@ -267,3 +268,14 @@ def test_it_decides_as_a_look_at_every_point_does(seed, kinds, objectives, optio
     assert found == plain
     assert {entry[2] for entry in found if len(entry) == 4} == {Decision.CONTINUE, Decision.PAUSE}
     assert any(entry[3] for entry in found if len(entry) == 4)
+
+
+@pytest.mark.parametrize("score", [0.5, (0.5, 0.5)])
+def test_equal_curves_of_one_report_are_all_new_and_longer_ones_repeat_who_went_on(score):
+    for epochs in (1, 2):
+        curve = {epoch: score for epoch in range(1, epochs + 1)}
+        ahead_of, waits = Candidate(0, {**curve, 3: score}), Candidate(1, curve, TrialState.PAUSED)
+        group = Standings({0: ahead_of, 1: waits}).group(None, epochs)
+        new, repeated = (None, waits) if epochs == 2 else (waits, None)
+        assert (group.best(), group.best(repeated=True)) == (new, repeated)
+        assert group.repeats(waits) is (epochs == 2)
