@@ -34,14 +34,15 @@ def of_command(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return what of a configuration the command that trains it again is made of, as a configuration."""
     trainer = {name: config.get("trainer", {}).get(name) for name in ("_target_", "command")}
     script = {SCRIPT: config[SCRIPT]} if SCRIPT in config else {}
-    named = {key: value for key, value in _lacking_of_record(config).items() if key != COMMAND}
+    named = {key: value for key, value in lacking_of_record(config).items() if key != COMMAND}
     return {**named, **script, "trainer": {name: value for name, value in trainer.items() if value is not None}}
 
 
 def lacking_words(config: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the words that give a command what the record of a configuration does not hold."""
-    return tuple(f"{key}={value_text(value)}" for key, value in _lacking_of_record(config).items())
+    return tuple(f"{key}={value_text(value)}" for key, value in lacking_of_record(config).items())
 
 
-def _lacking_of_record(config: Mapping[str, Any]) -> dict[str, Any]:
+def lacking_of_record(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a configuration, as a record has it or will have it, does not hold."""
     return lacking(as_recorded(config) if OPENS in repr(config) else config)

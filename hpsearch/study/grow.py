@@ -8,10 +8,9 @@ from typing import Any
 import optuna
 
 from hpsearch.base import platform
-from hpsearch.base.environment import as_recorded
 from hpsearch.base.errors import ConfigError, StorageError
 from hpsearch.base.keys import ARGS, RUN_TIME
-from hpsearch.base.lacking import lacking
+from hpsearch.base.lacking import lacking, lacking_of_record
 from hpsearch.base.plain import ABSENT, Change, flatten, get
 from hpsearch.config.build import own_loop
 from hpsearch.config.compose import PATHS, Composition
@@ -151,7 +150,7 @@ def _read_back(search: Search, config: Mapping[str, Any]) -> dict[str, Any]:
     """Return the configuration of a record, where what it does not hold is written as in that of the search."""
     own = search.composition.config
     config = {name: value for name, value in config.items() if name not in RUN_TIME}
-    words = [Word(key, key, text, adds=False, deletes=False) for key, text in lacking(as_recorded(own)).items()]
+    words = [Word(key, key, text, adds=False, deletes=False) for key, text in lacking_of_record(own).items()]
     asked = lacking(config)
     return read_back(config, own["plugins"], [word for word in words if asked.get(word.key) == word.value])
 

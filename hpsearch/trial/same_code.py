@@ -25,8 +25,7 @@ def check_code(digest: str, targets: Sequence[str]) -> None:
     """
     if not digest or any(target.startswith(f"{LOCAL_MODULE}.") for target in targets):
         return
-    is_program = any(target.startswith(FILE) for target in targets)
-    if not is_program and (digest, tuple(targets)) in _imported:
+    if (digest, tuple(targets)) in _imported:
         return
     if CodeReader().at(targets).digest != digest:
         named = ", ".join(target.removeprefix(FILE) for target in targets)
@@ -34,4 +33,5 @@ def check_code(digest: str, targets: Sequence[str]) -> None:
             f"the code where a trial was to be trained is not that with which the command began ({named}): install the "
             "same on every machine; where it was edited here, run the command again"
         )
-    _imported.add((digest, tuple(targets)))
+    if not any(target.startswith(FILE) for target in targets):
+        _imported.add((digest, tuple(targets)))
